@@ -126,10 +126,24 @@ def test_models_are_compared_and_the_files_hold_it(folder, run):
     assert re.search(r"▸?baseline +0\.\d{3} +0\.\d{3}", out)
     assert "group-thresholds: thresholds f: 0." in out
     assert "Without mitigation f is selected" in out
+    assert "few trainings: Only 2 trainings on other rows" in out
     found = TypeAdapter(FairnessComparison).validate_json((folder / "models" / "fairness.json").read_bytes())
     assert [model.name for model in found.models] == ["baseline", "reweighing", "group-thresholds"]
     assert found.features == ("sex", "town", "skill")
     assert (folder / "models" / "fairness.html").is_file()
+
+
+def test_the_table_that_the_verdict_of_a_comparison_rests_on_is_printed(folder, run):
+    options = ("--estimator", "logistic", "--ignore", "score,guess", "--mitigate", "reweighing")
+    options += ("--sensitive", "town,sex", "--repeats", "0", "--workers", "1")
+    _, out, _ = run(*ASKED, *options)
+    _, document, _ = run(*ASKED, *options, "--json")
+    baseline = json.loads(document)["baseline"]
+    name = next(each["name"] for each in baseline["attributes"] if each["reason"] == baseline["reason"])
+    assert name == "sex"
+    assert re.search(r"^sex +rows", out, re.MULTILINE)
+    assert re.search(r"^town x sex +rows", out, re.MULTILINE)
+    assert not re.search(r"^town +rows", out, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import pytest
 from drawn_texts import assert_texts_are_legible, drawn_texts
@@ -21,6 +22,7 @@ from example_fairness import (
 )
 from example_records import own_record
 from trivet.errors import UsageError
+from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
 from trivet.report.figures import FIGURES as ROWS
@@ -35,7 +37,14 @@ from trivet.report.figures.groups import (
     has_impact,
 )
 from trivet.report.figures.measures import draw_measures, has_measures
-from trivet.report.figures.mitigations import alt_frontier, alt_models, draw_frontier, draw_models, has_models
+from trivet.report.figures.mitigations import (
+    alt_frontier,
+    alt_models,
+    draw_frontier,
+    draw_models,
+    has_models,
+    model_name,
+)
 from trivet.report.figures.parts import (
     alt_parts_by_class,
     alt_parts_by_feature,
@@ -330,3 +339,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_example_is_as_hostile_as_it_says():
     assert all(attribute.name in HOSTILE for attribute in hostile_audit().attributes)
+
+
+def test_titles_of_mitigations_are_drawn_whole():
+    for each in MITIGATIONS.values():
+        assert model_name(SimpleNamespace(title=each.title), 1) == each.title

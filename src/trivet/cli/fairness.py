@@ -96,7 +96,11 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
     console.print(escape(comparison.statement))
     console.print()
     _print_overall(comparison.baseline, console)
-    _print_attribute(comparison.baseline.attributes[-1], console, comparison.baseline.four_fifths)
+    *others, last = comparison.baseline.attributes
+    # The models are compared by all columns together; the verdict may rest on one of them.
+    rests = next((each for each in others if each.reason == comparison.baseline.reason), None)
+    for attribute in filter(None, (rests, last)):
+        _print_attribute(attribute, console, comparison.baseline.four_fifths)
     _print_end(comparison.baseline, console)
 
 

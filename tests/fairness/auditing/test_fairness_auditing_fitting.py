@@ -30,6 +30,13 @@ def test_one_value_has_no_spread(estimate, values):
     assert (found.deviation, found.low, found.high) == (None, None, None)
 
 
+def test_equal_repeats_are_no_certainty():
+    found = training_spread(0.5, [0.5, 0.5], level=0.95, lowest=0, highest=1)
+    assert (found.deviation, found.low, found.high) == (None, None, None)
+    assert found.values == (0.5, 0.5)
+    assert found.reason.startswith("all 2 repeats gave the same")
+
+
 def test_the_interval_ends_where_the_figure_does():
     found = training_spread(0.9, [0.2, 0.9], level=0.95, lowest=0, highest=1)
     assert (found.low, found.high) == (0, 1)

@@ -114,6 +114,9 @@ def training_spread(
     if len(known) < 2 or estimate is None:  # noqa: PLR2004 - a variance takes two
         reason = "a spread takes two repeats in which it is defined"
         return TrainingSpread(estimate, None, None, level, method, reason, known)
+    if min(known) == max(known):
+        reason = f"all {len(known)} repeats gave the same, from which no spread follows"
+        return TrainingSpread(estimate, None, None, level, method, reason, known)
     deviation = float(np.std(known, ddof=1)) * math.sqrt(KEPT / (1 - KEPT))
     reach = float(student.ppf((1 + level) / 2, len(known) - 1)) * deviation
     low, high = max(lowest, estimate - reach), min(highest, estimate + reach)

@@ -257,6 +257,8 @@ def _listed(models: Sequence[ModelOutcome]) -> str:
 TEST_SHARE: Final = 0.3
 #: Share of the training rows that thresholds are fitted on.
 VALIDATION_SHARE: Final = 0.25
+#: With fewer repeats the spread of training says little.
+FEWEST_REPEATS: Final = 3
 #: Fewer rows of a label than that cannot be divided in training, validation and test rows.
 FEWEST_OF_A_LABEL: Final = 10
 
@@ -402,7 +404,7 @@ def compare_mitigations(
         seed=seed,
         predicted=Predicted(rows, test, first.predictions, first.scores, train),
         design=Design(weight=rows.weight),
-        cautions=(*cautions, *_sampled(rows)),
+        cautions=(*cautions, *_sampled(rows), *_few_trainings(repeats)),
     )
     if classifier is not None:
         outcomes[0] = replace(outcomes[0], note=f"fits {classifier}")
@@ -424,6 +426,17 @@ def compare_mitigations(
         classifier=classifier,
         weight=rows.weight,
     )
+
+
+def _few_trainings(repeats: int) -> tuple[Caution, ...]:
+    if not 0 < repeats < FEWEST_REPEATS:
+        return ()
+    many = "1 training" if repeats == 1 else f"{repeats} trainings"
+    message = (
+        f"Only {many} on other rows: so few say little of how far figures move with the training rows; "
+        f"{TableOptions.repeats} are usual."
+    )
+    return (Caution("few trainings", message),)
 
 
 def _sampled(rows: AuditRows) -> tuple[Caution, ...]:

@@ -245,7 +245,7 @@ class Caution:
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
         ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
-        ``not looked at`` or ``suppressed``.
+        ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
     """
 
@@ -344,7 +344,8 @@ class TrainingSpread(Estimate):
     ----------
     value, low, high, level, method, reason : As of every estimate; no ends where `deviation` is None.
     values : The figure in each repeat; those in which it is undefined are left out.
-    deviation : Standard deviation over full training samples (delete-d jackknife); None below two values.
+    deviation : Standard deviation over full training samples (delete-d jackknife); None below two values, or
+        where all are equal.
     """
 
     values: tuple[float, ...] = ()

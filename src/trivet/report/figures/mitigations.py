@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
 from trivet.report.figures.figure import FigureRow
-from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
+from trivet.report.figures.groups import mark_band, name_rows, ratio_axis
 from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_above, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -27,6 +27,8 @@ from trivet.report.figures.style import (
 
 __all__ = ["FIGURES"]
 
+#: Points that the name of a model takes at most: the longest title has its room.
+MODEL_POINTS: Final = 92
 #: Points of line width: the interval of sampling, and behind it that of training.
 SAMPLING: Final = 0.8
 TRAINING: Final = 3.2
@@ -49,7 +51,7 @@ def widened(values: Sequence[float], *, by: float) -> Span:
 
 def model_name(model: ModelOutcome, number: int) -> str:
     """Name a model as a figure can draw it."""
-    return drawn_text(model.title, width=NAME_POINTS) or f"model {number}"
+    return drawn_text(model.title, width=MODEL_POINTS) or f"model {number}"
 
 
 def model_shape(model: ModelOutcome) -> str:
