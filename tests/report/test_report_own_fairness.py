@@ -22,7 +22,7 @@ from example_fairness import (
 )
 from example_records import own_record
 from trivet.errors import UsageError
-from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation import registry
 from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
 from trivet.report.figures import FIGURES as ROWS
@@ -342,5 +342,5 @@ def test_the_example_is_as_hostile_as_it_says():
 
 
 def test_titles_of_mitigations_are_drawn_whole():
-    for each in MITIGATIONS.values():
+    for each in registry.MITIGATIONS.values():
         assert model_name(SimpleNamespace(title=each.title), 1) == each.title
