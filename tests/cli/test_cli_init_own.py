@@ -1,6 +1,9 @@
 """What `trivet init --own` writes is valid, describes every leg, and can be run as it is."""
 
+from dataclasses import fields
+
 from trivet.config import load_config
+from trivet.fairness.auditing.settings import TableOptions
 
 
 def test_the_file_describes_every_leg_and_no_study(trivet, tmp_path):
@@ -16,8 +19,8 @@ def test_the_file_describes_every_leg_and_no_study(trivet, tmp_path):
     assert (again.code, again.json["error"]["kind"]) == (2, "UsageError")
 
 
-#: Of several lines, or of a table of one's own.
-TOGETHER = {"require", "prediction", "score", "label", "positive", "ignore"}
+#: Adult, which the file names, has columns of its own and no predictions.
+OF_OTHER_TABLES = {each.name for each in fields(TableOptions)} - {"privileged", "level"}
 
 
 def test_every_line_that_is_commented_out_is_valid_alone(trivet, tmp_path):
@@ -28,18 +31,7 @@ def test_every_line_that_is_commented_out_is_valid_alone(trivet, tmp_path):
     tried = 0
     for place in optional:
         name = lines[place].removeprefix("# ").partition(" = ")[0]
-        if not name.isidentifier() or name in {
-            "require",
-            "prediction",
-            "score",
-            "label",
-            "positive",
-            "ignore",
-            "weight",
-            "bins",
-            "missing",
-            "decimal",
-        }:
+        if not name.isidentifier() or name in {"require", *OF_OTHER_TABLES}:
             continue  # of several lines, or of a table of one's own
         shown = [line.removeprefix("# ") if at == place else line for at, line in enumerate(lines)]
         (tmp_path / "b.toml").write_text("\n".join(shown), encoding="utf-8")

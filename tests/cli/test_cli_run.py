@@ -20,6 +20,9 @@ OWN_FIGURES = (
     "effects",
     "outcome",
     "compared",
+    "watch",
+    "fairness_audit_measures",
+    "fairness_audit_subgroups",
 )
 STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]
 OWN = """

@@ -19,6 +19,8 @@ EXEMPT = {
     "security/reading/weights.py": "likewise",
     "tables/child.py": "it clears the private folder of the child process",
     "tables/session.py": "its reader writes into that folder",
+    "tables/unpacking.py": "likewise, what it unpacks",
+    "tables/opening.py": "it removes what was unpacked there",
     "privacy/releases/ledger_file.py": "SQLite writes the ledger",
 }
 METHODS = {

@@ -15,7 +15,7 @@ from trivet.fairness.auditing.settings import ADULT
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
-from trivet.work.result_files import write_text
+from trivet.work.result_files import remove_result, write_text
 
 __all__ = ["audit"]
 
@@ -145,7 +145,7 @@ def _run_in(out: Path, sections: Mapping[str, Mapping[str, Any]], *, json: bool)
     except TrivetError:
         # An audit that could not be made is not in the way of the next try.
         if not before:
-            config.unlink(missing_ok=True)
+            remove_result(config)
         raise
 
 

@@ -218,7 +218,7 @@ def test_images_and_a_network(folder, run):
         (("people.csv", "--label", "age"), 3, "rows have no age"),
         (("people.csv", "--label", "hired", "--images", "mnist"), 2, "--images have labels of their own"),
         (("none.csv", "--label", "x"), 3, "is not there"),
-        (("people.txt", "--label", "x"), 2, "not a table"),
+        (("people.xyz", "--label", "x"), 2, "not a table"),
         (("--label", "income"), 2, "--label, --positive, --unit and --ignore belong"),
         (("--group", "sex"), 2, "Adult has no column 'sex'"),
         (("--rows", "0"), 2, "--rows is 0"),

@@ -202,7 +202,7 @@ def test_notes_on_rows_tell_no_withheld_group(tmp_path):
     assert {"x", "missing"} <= {each.group for each in found.attributes[0].withheld}
     notes = [each.message for each in found.cautions]
     assert not any("7 rows" in note or "3 rows" in note for note in notes)
-    assert "Left out: some rows, fewer than 5 of a kind." in notes
+    assert "Left out: some rows, a number that is withheld, with 'u'." in notes
 
 
 def test_a_requirement_is_not_met_by_the_groups_that_are_left():
