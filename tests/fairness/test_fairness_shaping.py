@@ -252,3 +252,22 @@ def test_what_a_group_is_made_of_explains_none_of_it():
     (attribute,) = found.attributes
     assert [part.columns for part in attribute.by_feature.parts] == [("income",), ()]
     assert [each.name for each in attribute.proxies.columns] == ["income"]
+
+
+@pytest.mark.parametrize("reference", [None, "largest", "most-selected"])
+def test_rows_without_a_value_are_no_yardstick(tmp_path, reference):
+    path = write(tmp_path, "g,y,p\n" + ",1,1\n" * 90 + "a,1,1\na,0,0\n" * 20 + "b,1,0\nb,0,1\nb,0,0\n" * 10)
+    found = fairness.audit(
+        path, label="y", prediction="p", sensitive="g", missing="group", reference=reference, counts_only=True
+    )
+    assert found.attributes[0].reference == "a"
+    named = fairness.audit(
+        path,
+        label="y",
+        prediction="p",
+        sensitive="g",
+        missing="group",
+        privileged="missing",
+        counts_only=True,
+    )
+    assert named.attributes[0].reference == "missing"

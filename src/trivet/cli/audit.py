@@ -11,7 +11,7 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.config import load_config
 from trivet.errors import TrivetError, UsageError
-from trivet.fairness.auditing.settings import ADULT
+from trivet.fairness.auditing.settings import ADULT, Missing
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
@@ -43,6 +43,10 @@ def audit(
     privileged: str | None = None,
     prediction: str | None = None,
     score: str | None = None,
+    cut: float | str | None = None,
+    score_range: str | None = None,
+    missing: Missing | None = None,
+    weight: str | None = None,
     estimator: str | None = None,
     out: Path = Path("trivet-out"),
     seed: RandomSeed = 0,
@@ -76,6 +80,14 @@ def audit(
         Of a table: the column of the predictions.
     score
         Of a table: the column of the scores.
+    cut
+        Of scores: from which on a row is selected; 0.5 by default, or median.
+    score_range
+        Of scores: where they lie, LOWEST,HIGHEST; from 0 to 1 by default.
+    missing
+        Of a table: what a missing sensitive value is: refuse, group or drop.
+    weight
+        Of a table: the column of survey weights.
     estimator
         Of a table without predictions: fit this classifier, with and without mitigations.
     out
@@ -95,11 +107,15 @@ def audit(
             "privileged": privileged,
             "prediction": prediction,
             "score": score,
+            "cut": cut,
+            "score_range": score_range,
+            "missing": missing,
+            "weight": weight,
             "estimator": estimator,
         },
     }
     sections: dict[str, dict[str, Any]] = {"audit": {"study": False, "seed": seed, "out": "."}}
-    missing: list[str] = []
+    lacking: list[str] = []
     for thing in things:
         section = _section_of(thing)
         if section in sections:
@@ -113,18 +129,18 @@ def audit(
         if section == _SCAN:
             sections[section] |= {"checkpoint": _beside(thing, out)}
             sections[section] |= {} if images is None else {"images": _beside(images, out)}
-            missing += _lacking_scan(thing, arch=arch, images=images)
+            lacking += _lacking_scan(thing, arch=arch, images=images)
         elif section == _TABLE:
             sections[section] |= {"table": _beside(thing, out)}
-            missing += _lacking_table(thing, sections[section])
+            lacking += _lacking_table(thing, sections[section])
         else:
             sections[section] = read_toml(Path(thing))["privacy"]["plan"]
     for section, values in given.items():
-        used = [f"--{key}" for key, value in values.items() if value is not None]
+        used = [f"--{key.replace('_', '-')}" for key, value in values.items() if value is not None]
         if used and section not in sections:
             raise UsageError(f"{', '.join(used)}: for [{section}], and nothing of that kind is named.")
-    if missing:
-        raise UsageError(f"the audit needs more: {' '.join(missing)}")
+    if lacking:
+        raise UsageError(f"the audit needs more: {' '.join(lacking)}")
     return _run_in(out, sections, json=json)
 
 

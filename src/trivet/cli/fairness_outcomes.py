@@ -86,8 +86,8 @@ def _print_amounts(name: str, groups: tuple[GroupAmounts, ...], console: "Consol
         table.add_row(
             name_text(group.group),
             f"{group.rows:,}",
-            value_text(group.mean, ",.4g"),
-            value_text(median, ",.4g"),
+            _amount(group.mean),
+            _amount(median),
             _value(group.mean_ratio),
             _between(group.simultaneous_low, group.simultaneous_high),
             verdict_cell(group.verdict),

@@ -15,7 +15,7 @@ from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.tables.values import literal
 from trivet.wording import one_line, quote
 
-__all__ = ["MISSING", "Shape", "shape_table"]
+__all__ = ["MISSING", "SEVERAL", "Shape", "shape_table"]
 
 #: What a missing value is called as a group of its own, and a row that is marked as of several groups.
 MISSING: Final = "missing"

@@ -213,7 +213,7 @@ def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]
             yield Caution(
                 "reversed",
                 f"The scores run the other way: rows with a positive label have the lower ones. Areas under "
-                f"the ROC curve: {told}{more}. If a high score is for the negative class, audit 1 - score.",
+                f"the ROC curve: {told}{more}. If low scores are the good ones, say so (favourable: low).",
             )
             return
 

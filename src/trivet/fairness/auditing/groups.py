@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
@@ -28,6 +29,7 @@ from trivet.fairness.metrics.comparisons import Disparity, selected
 from trivet.fairness.metrics.measure import METRICS, measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
+from trivet.fairness.shaping import MISSING, SEVERAL
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 
@@ -124,7 +126,13 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
                 f"{one_line(', '.join(counts.columns))}; there are {known}."
             )
         return counts.groups.index(wanted), NAMED
-    return most_favoured(counts.amounts.sum(axis=(1, 2)), counts.amounts[:, 1].sum(axis=1))
+    sizes, positives = counts.amounts.sum(axis=(1, 2)), counts.amounts[:, 1].sum(axis=1)
+    return most_favoured(sizes, positives, known=_known(counts))
+
+
+def _known(counts: GroupCounts) -> NDArray[np.bool_]:
+    """Tell which groups can be a yardstick by themselves: not those without a value, or with several."""
+    return np.array([not {MISSING, SEVERAL} & set(values) for values in counts.groups])
 
 
 def choose_reference(
@@ -140,9 +148,10 @@ def choose_reference(
         return None, "groups are compared with all rows together"
     sizes = counts.amounts.sum(axis=(1, 2))
     if how == "largest":
-        return int(sizes.argmax()), "it is the largest group"
+        known = _known(counts)
+        return int(np.where(known | ~known.any(), sizes, -1).argmax()), "it is the largest group"
     if how == "most-selected":
-        return most_favoured(sizes, selected(counts.amounts), of="selected rows")
+        return most_favoured(sizes, selected(counts.amounts), of="selected rows", known=_known(counts))
     return find_reference(counts, privileged)
 
 

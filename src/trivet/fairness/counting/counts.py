@@ -196,12 +196,17 @@ def _shown(value: Any) -> str:
 SMALLEST_SHARE: Final = 0.02
 
 
-def most_favoured(rows: ArrayLike, positives: ArrayLike, *, of: str = "positive labels") -> tuple[int, str]:
-    """Return the last group with the largest share of positive labels, of large ones if any, and why."""
+def most_favoured(
+    rows: ArrayLike, positives: ArrayLike, *, of: str = "positive labels", known: ArrayLike = True
+) -> tuple[int, str]:
+    """Return the last group with the largest share of positive labels, of large known ones, and why."""
     sizes, labels = np.asarray(rows), np.asarray(positives)
-    large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
+    known = np.broadcast_to(known, sizes.shape)
+    known = known if (sizes[known] > 0).any() else np.ones(sizes.shape, dtype=np.bool_)
+    large = np.flatnonzero(known & (sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
     if not len(large):
-        return int(sizes.argmax()), "it is the largest group, and none has two percent of the rows"
+        largest = int(np.where(known, sizes, -1).argmax())
+        return largest, "it is the largest group, and none has two percent of the rows"
     why = f"it has the largest share of {of} among groups with at least {SMALLEST_SHARE:.0%} of the rows"
     shares = labels[large] / sizes[large]
     return int(large[len(large) - 1 - np.argmax(shares[::-1])]), why

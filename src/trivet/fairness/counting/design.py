@@ -115,7 +115,8 @@ class Scale:
         """Return a cut with its place; a UsageError for one that no score has."""
         if not self.low <= cut <= self.high:
             raise SettingError(
-                "{cut} is {found}; expected {low} to {high}, where the scores lie.",
+                "{cut} is {found}; expected {low} to {high}, where the scores lie. Scores of another scale "
+                "need {score_range}.",
                 found=f"{cut:g}",
                 low=f"{self.low:g}",
                 high=f"{self.high:g}",

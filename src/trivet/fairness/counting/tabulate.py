@@ -322,7 +322,7 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
         found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
             f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out, or give them a "
-            "value of their own."
+            "value of their own; sensitive ones can be a group, or dropped (missing: group, drop)."
         )
 
 
