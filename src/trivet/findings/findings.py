@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
+from trivet.estimate import Estimate
+from trivet.fairness.auditing.band import most_unlike
+from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.measures.registry import SELECTION
 from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
 from trivet.findings.gating import gated, refuse_waivers, today
 from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, rule_about
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
-from trivet.verdict import IN_BAND, NO_EVIDENCE
+from trivet.verdict import DISPARATE, IN_BAND, NO_EVIDENCE
 from trivet.wording import one_line
 
 __all__ = ["findings_of"]
@@ -439,11 +442,22 @@ def _judged(attribute: Mapping[str, Any], one: Mapping[str, Any], worst: Level) 
 
 
 def _farthest(record: Mapping[str, Any], place: str, judged: Mapping[str, Any], compared: str) -> Measured:
-    """Return the figure of the group that is farthest from parity; the verdict where none is."""
-    if judged["most_disparate"] is None:
-        return Measured(f"{place}.verdict", judged["verdict"])
-    group = [group["group"] for group in judged["groups"]].index(judged["most_disparate"])
-    return measured_at(record, f"{place}.groups.{group}.{compared}")
+    """Return the figure of the group that the verdict rests on; the verdict where none is."""
+    groups, verdict = judged["groups"], judged["verdict"]
+    least = SMALLEST_SHARE * sum(group["rows"] for group in groups)
+    # As the reason chooses: the most unlike of those with the verdict, large ones or disparate ones.
+    concerned = [
+        (number, Estimate(**group[compared]))
+        for number, group in enumerate(groups)
+        if group["verdict"] == verdict
+        and group[compared] is not None
+        and (group["rows"] >= least or verdict == DISPARATE)
+    ]
+    rows = [groups[number]["rows"] for number, _ in concerned]
+    chosen = most_unlike([figure for _, figure in concerned], rows, differences=compared == "difference")
+    if chosen is None:
+        return Measured(f"{place}.verdict", verdict)
+    return measured_at(record, f"{place}.groups.{concerned[chosen][0]}.{compared}")
 
 
 def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
