@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.files import amount_column
 from trivet.fairness.counting.naming import name_of
@@ -15,7 +18,7 @@ from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.tables.values import literal
 from trivet.wording import one_line, quote
 
-__all__ = ["MISSING", "SEVERAL", "Shape", "shape_table"]
+__all__ = ["MISSING", "Shape", "shape_table", "with_values"]
 
 #: What a missing value is called as a group of its own, and a row that is marked as of several groups.
 MISSING: Final = "missing"
@@ -76,6 +79,11 @@ class Shape:
         if twice := edges.keys() & shape.one_hot.keys():
             raise UsageError(f"{quote(min(twice))} is made of bins and of columns; leave one out.")
         return shape
+
+
+def with_values(groups: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+    """Tell which groups can be a yardstick by themselves: not those without a value, or with several."""
+    return np.array([not {MISSING, SEVERAL} & set(values) for values in groups])
 
 
 def shape_table(table: Table, shape: Shape, amount: str | None = None) -> tuple[Table, tuple[str, ...]]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
@@ -29,7 +28,7 @@ from trivet.fairness.metrics.comparisons import Disparity, selected
 from trivet.fairness.metrics.measure import METRICS, measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
-from trivet.fairness.shaping import MISSING, SEVERAL
+from trivet.fairness.shaping import with_values
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 
@@ -127,12 +126,7 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
             )
         return counts.groups.index(wanted), NAMED
     sizes, positives = counts.amounts.sum(axis=(1, 2)), counts.amounts[:, 1].sum(axis=1)
-    return most_favoured(sizes, positives, known=_known(counts))
-
-
-def _known(counts: GroupCounts) -> NDArray[np.bool_]:
-    """Tell which groups can be a yardstick by themselves: not those without a value, or with several."""
-    return np.array([not {MISSING, SEVERAL} & set(values) for values in counts.groups])
+    return most_favoured(sizes, positives, known=with_values(counts.groups))
 
 
 def choose_reference(
@@ -148,10 +142,12 @@ def choose_reference(
         return None, "groups are compared with all rows together"
     sizes = counts.amounts.sum(axis=(1, 2))
     if how == "largest":
-        known = _known(counts)
+        known = with_values(counts.groups)
         return int(np.where(known | ~known.any(), sizes, -1).argmax()), "it is the largest group"
     if how == "most-selected":
-        return most_favoured(sizes, selected(counts.amounts), of="selected rows", known=_known(counts))
+        return most_favoured(
+            sizes, selected(counts.amounts), of="selected rows", known=with_values(counts.groups)
+        )
     return find_reference(counts, privileged)
 
 

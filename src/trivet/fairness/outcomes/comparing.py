@@ -15,6 +15,7 @@ from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.intervals.shares import holm
 from trivet.fairness.outcomes.reading import NumberRows
+from trivet.fairness.shaping import with_values
 from trivet.settings import parts_of
 from trivet.verdict import DISPARATE, IN_BAND
 from trivet.wording import one_line, quote
@@ -57,7 +58,8 @@ def reference_of(
 ) -> tuple[int, str]:
     """Return the place of the reference group, and why it is this one."""
     if privileged is None:
-        return int(np.argmax(sizes)), _LARGEST
+        known = with_values(values)
+        return int(np.argmax(np.where(known | ~known.any(), sizes, -1))), _LARGEST
     typed = [privileged] if len(named) == 1 else list(parts_of(privileged))
     if len(typed) != len(named):
         raise UsageError(
