@@ -187,7 +187,7 @@ def test_counted_rows_are_rows_and_missing_ones_are_told(people):
     audit = audit_outcome(missing, outcome="limit", sensitive="sex")
     assert audit.rows == 980
     assert [each.message for each in audit.cautions] == [
-        "20 rows without a number are left out of 'limit': m 12 of 600, f 8 of 400."
+        "20 rows without a number are left out of 'limit': m 12 of 600; f 8 of 400."
     ]
 
 
@@ -264,3 +264,25 @@ def test_p_values_are_adjusted_over_all_attributes(people):
     ]
     least = min(groups, key=lambda group: group.p_value)
     assert least.p_adjusted == pytest.approx(min(1.0, len(groups) * least.p_value))
+
+
+def test_the_verdict_names_the_group_shown_to_be_unlike_and_the_list_says_that_it_goes_on() -> None:
+    draw = np.random.default_rng(1)
+    sizes = {"a": 900, "b": 900, "c": 60, **{f"d{place}": 100 for place in range(5)}}
+    race = np.repeat(list(sizes), list(sizes.values()))
+    sex = draw.choice(["f", "m"], len(race))
+    amounts = draw.gamma(2, 50, len(race)) * np.where(race == "c", 1.12, 1) * np.where(sex == "f", 0.8, 1)
+    amounts[::7] = np.nan
+    table = pd.DataFrame({"race": race, "sex": sex, "amount": amounts})
+    audit = audit_outcome(table, outcome="amount", sensitive=("sex", "race"))
+    unsettled = [each for each in audit.attributes if each.verdict == audit.verdict]
+    shown = {
+        (each.name, group.group): group.simultaneous_high
+        for each in unsettled
+        for group in each.groups
+        if group.verdict == audit.verdict and (group.simultaneous_high or 2) < 1
+    }
+    attribute, group = min(shown, key=shown.__getitem__)
+    assert len(unsettled) > 1
+    assert audit.reason.startswith(f"{attribute}: {group} has ")
+    assert "; and 11 more groups." in audit.cautions[0].message

@@ -57,7 +57,7 @@ def audit_amounts(rows: NumberRows, settings: TableOptions, *, data: str, seed: 
             for columns in attributes_of(rows.columns, rows.values)
         ]
     )
-    verdict, reason = worst_of(attributes)
+    verdict, reason = worst_of(attributes, lambda each: each.mean_ratio)
     return AmountAudit(
         data=Path(data).name,
         outcome=settings.outcome or "",
@@ -213,7 +213,7 @@ def _reason(
     settings: TableOptions,
     comparisons: int,
 ) -> str:
-    """Say what the verdict rests on: the group farthest from the reference group."""
+    """Say what the verdict rests on: the group shown to be farthest from the reference group."""
     far = farthest(groups, verdict, lambda each: each.mean_ratio)
     name, other = one_line(far.group), one_line(reference)
     ratio = far.mean_ratio

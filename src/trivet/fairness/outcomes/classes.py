@@ -35,6 +35,7 @@ from trivet.fairness.metrics.group_rates import (
 )
 from trivet.fairness.outcomes.comparing import (
     attributes_of,
+    most_apart,
     reference_of,
     sentence,
     verdict_of,
@@ -73,7 +74,7 @@ def audit_classes(
     groups = [counts.over(*columns) for columns in attributes_of(counts.columns, counts.groups)]
     comparisons = len(counts.classes) * sum(len(each.groups) - 1 for each in groups)
     attributes = tuple(_attribute(each, counts.columns, settings, comparisons) for each in groups)
-    verdict, reason = worst_of(attributes)
+    verdict, reason = worst_of(attributes, None)
     return MulticlassAudit(
         data=Path(data).name,
         label=settings.label or "",
@@ -295,11 +296,11 @@ def _estimates(values: Floats, low: Floats, high: Floats, level: float, method: 
 
 
 def _reason(rates: Sequence[ClassRate], reference: str, settings: TableOptions, comparisons: int) -> str:
-    """Say what the verdict rests on: the class and group farthest from the reference group."""
+    """Say what the verdict rests on: the class and group shown to be farthest from the reference group."""
     known = [each for each in rates if each.ratio is not None and each.ratio.value]
     if not known:
         return f"No class has a ratio of selection rates against {one_line(reference)}."
-    far = max(known, key=lambda each: abs(float(np.log(each.ratio.number)) if each.ratio else 0.0))
+    far = most_apart(known, lambda each: each.ratio)
     assert far.ratio is not None
     return (
         f"{one_line(far.label)} is predicted {far.ratio.value:.3f} times as often for {one_line(far.group)} "

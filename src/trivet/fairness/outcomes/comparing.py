@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.band import judged, that_count, worst_verdict
+from trivet.fairness.auditing.band import judged, most_unlike, that_count, worst_verdict
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.naming import name_of
@@ -25,6 +25,9 @@ __all__ = [
     "attributes_of",
     "comparisons_of",
     "farthest",
+    "leading",
+    "most_apart",
+    "reason_of",
     "reference_of",
     "sentence",
     "verdict_of",
@@ -90,22 +93,41 @@ def verdict_of(place: int, reference: int, ratio: Estimate, *, four_fifths: floa
     return REFERENCE if place == reference else judged(ratio, four_fifths=four_fifths)
 
 
-def worst_of(attributes: Sequence[Any]) -> tuple[str, str]:
-    """Return the worst verdict of the attributes, and what it rests on."""
+def worst_of(attributes: Sequence[Any], ratio: Callable[[Any], Estimate | None] | None) -> tuple[str, str]:
+    """Return the worst verdict of the attributes, and what it rests on; without a ratio, on the first."""
     verdict = worst_verdict(each.verdict for each in attributes)
     first = next(each for each in attributes if each.verdict == verdict)
-    return verdict, first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}"
+    first = first if ratio is None else leading(attributes, verdict, ratio)
+    return verdict, reason_of(first, len(attributes))
+
+
+def reason_of(attribute: Any, number: int) -> str:
+    """Return the reason of an audit whose verdict rests on this one of so many attributes."""
+    return attribute.reason if number == 1 else f"{one_line(attribute.name)}: {attribute.reason}"
+
+
+def leading(attributes: Sequence[Any], verdict: str, ratio: Callable[[Any], Estimate | None]) -> Any:
+    """Return the attribute with the verdict that has the group shown to be most unlike its reference."""
+    named = [each for each in attributes if each.verdict == verdict]
+    rests = [farthest(each.groups, verdict, ratio) for each in named]
+    far = most_apart(rests, ratio)
+    return next(each for each, own in zip(named, rests, strict=True) if own is far)
 
 
 def farthest(groups: Sequence[_Group], verdict: str, ratio: Callable[[_Group], Estimate | None]) -> _Group:
-    """Return the group with the verdict whose ratio is farthest from 1."""
-
-    def distance(group: _Group) -> float:
-        found = ratio(group)
-        return -1.0 if found is None or found.value is None else abs(float(np.log(found.value)))
-
+    """Return the group with the verdict that is shown to be most unlike the reference group."""
     shown = [each for each in that_count(groups) if each.verdict == verdict]
-    return max(shown or [each for each in groups if each.verdict != REFERENCE], key=distance)
+    return most_apart(shown or [each for each in groups if each.verdict != REFERENCE], ratio)
+
+
+def most_apart(groups: Sequence[_Group], ratio: Callable[[_Group], Estimate | None]) -> _Group:
+    """Return the group shown to be most unlike the reference group, by the ends that its verdict uses."""
+    compared = [
+        None if own is None else replace(own, low=each.simultaneous_low, high=each.simultaneous_high)
+        for each, own in ((each, ratio(each)) for each in groups)
+    ]
+    # Rates of classes tell no rows: each counts alike.
+    return groups[most_unlike(compared, [getattr(each, "rows", 1) for each in groups]) or 0]
 
 
 def sentence(group: Any, settings: TableOptions, comparisons: int) -> str:

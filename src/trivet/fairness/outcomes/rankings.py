@@ -65,7 +65,7 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
             for columns in attributes_of(rows.columns, rows.values)
         ]
     )
-    verdict, reason = worst_of(attributes)
+    verdict, reason = worst_of(attributes, lambda each: each.exposure_ratio)
     return RankingAudit(
         data=Path(data).name,
         rank=settings.rank or "",
@@ -201,7 +201,7 @@ def _permuted(mine: NDArray[np.float64], theirs: NDArray[np.float64], rng: np.ra
 def _reason(
     groups: list[GroupRanking], reference: str, verdict: str, settings: TableOptions, comparisons: int
 ) -> str:
-    """Say what the verdict rests on: the group whose exposure is farthest from the reference group's."""
+    """Say what the verdict rests on: the group shown to be farthest from the reference group."""
     far = farthest(groups, verdict, lambda each: each.exposure_ratio)
     ratio = far.exposure_ratio
     if ratio is None or ratio.value is None:

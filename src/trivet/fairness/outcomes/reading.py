@@ -24,6 +24,8 @@ __all__ = ["NumberRows", "read_numbers"]
 
 #: More rows than this are not repeated by their count.
 _MOST: Final = 10_000_000
+#: Groups that a sentence names.
+_NAMED: Final = 5
 _NUMBERS: Final = (Kind.CELL, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
 
 Ints = NDArray[np.int64]
@@ -203,10 +205,12 @@ def _left_out(
         return ()
     without = Counter(groups[~known].tolist())
     rows = Counter(groups.tolist())
-    named = ", ".join(
+    # Names of several columns have commas.
+    named = "; ".join(
         f"{one_line(', '.join(values[place]))} {count:,} of {rows[place]:,}"
-        for place, count in without.most_common(5)
+        for place, count in without.most_common(_NAMED)
     )
+    named += f"; and {len(without) - _NAMED} more groups" * (len(without) > _NAMED)
     total = sum(without.values())
     are = "row without a number is" if total == 1 else "rows without a number are"
     return (f"{total:,} {are} left out of {quote(name)}: {named}.",)
