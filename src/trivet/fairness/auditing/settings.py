@@ -64,7 +64,7 @@ _OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns"
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
-    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band", "suppress"),
+    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
     *_OF_A_SEARCH,
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
@@ -80,7 +80,7 @@ _IDLE: Final = {
         *_OF_A_RANKING,
     ),
     "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
-    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster", "count"),
+    "rank": (*_OF_NUMBERS, "suppress", "weight", "strata", "cluster", "count"),
 }
 
 

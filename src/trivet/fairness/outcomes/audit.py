@@ -13,6 +13,7 @@ from trivet.fairness.outcomes.classes import audit_classes
 from trivet.fairness.outcomes.rankings import audit_rankings
 from trivet.fairness.outcomes.reading import read_numbers
 from trivet.fairness.outcomes.results import AmountAudit, MulticlassAudit, RankingAudit
+from trivet.fairness.outcomes.suppressed import suppressed_amounts
 from trivet.fairness.shaping import shape_table
 from trivet.tables.opening import open_table, table_file
 
@@ -46,7 +47,8 @@ def audit_outcomes(
         )
     progress("audit", None)
     if settings.outcome is not None:
-        return audit_amounts(rows, settings, data=settings.table, seed=seed)
+        found = audit_amounts(rows, settings, data=settings.table, seed=seed)
+        return found if settings.suppress is None else suppressed_amounts(found, rows, settings.suppress)
     return audit_rankings(rows, settings, data=settings.table, seed=seed)
 
 
@@ -84,7 +86,7 @@ def audit_outcome(
         Called with a step's name and its finished share, None where that is unknown.
     options
         Others of ``trivet fairness``: privileged, weight, strata, cluster, count, bins, one_hot, missing,
-        exclude, four_fifths, level.
+        exclude, four_fifths, level, and for amounts suppress.
 
     Returns
     -------

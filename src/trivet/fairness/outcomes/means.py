@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 _DRAWS: Final = 1_999
 #: It is taken from so many rows on, up to so many, and where skewness over the root of rows is larger.
 _FEWEST, _MOST, _SKEWED = 10, 5_000, 0.05
+#: Upper ends of ratios at so many times the estimate are left open.
+_BEYOND: Final = 1_000
 _CHUNK: Final = 2_000_000
 NEGATIVE: Final = "some values are below 0, so that a ratio of means says nothing"
 ZERO: Final = "a mean is 0, and nothing can be divided by it"
@@ -185,6 +187,8 @@ class GroupMeans:
                 errors = np.log(means / others) - np.log(mine / theirs)
                 draws = _studentised(errors, own / means**2 + other / others**2)
         low, high = np.exp(_ends(np.log(mine / theirs), variance, freedom, draws, level))
+        # An end beyond any use is none: the interval is open, and holds as well.
+        high = high if high <= _BEYOND * mine / theirs else np.inf
         return self._estimate(mine / theirs, low, high, level, freedom, drawn=draws is not None)
 
     def p_value(self, place: int, reference: int) -> float | None:

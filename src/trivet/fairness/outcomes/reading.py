@@ -91,7 +91,7 @@ def read_numbers(
         require_amounts_readable(opened, (name,))
         raise
     groups, values = _groups(read, settings.sensitive)
-    notes = (*notes, *_left_out(name, groups, values, known))
+    notes = (*notes, *_left_out(name, groups, values, known, listing=settings.suppress is None))
     rest = iter(arrays[2:])
     weights = counts = None
     if design.weight is not None:
@@ -199,7 +199,7 @@ def _present(groups: Ints, values: tuple[tuple[str, ...], ...]) -> tuple[Ints, t
 
 
 def _left_out(
-    name: str, groups: Ints, values: tuple[tuple[str, ...], ...], known: NDArray[np.bool_]
+    name: str, groups: Ints, values: tuple[tuple[str, ...], ...], known: NDArray[np.bool_], *, listing: bool
 ) -> tuple[str, ...]:
     if known.all():
         return ()
@@ -212,8 +212,9 @@ def _left_out(
     )
     named += f"; and {len(without) - _NAMED} more groups" * (len(without) > _NAMED)
     total = sum(without.values())
+    told = f": {named}" if listing else ""
     are = "row without a number is" if total == 1 else "rows without a number are"
-    return (f"{total:,} {are} left out of {quote(name)}: {named}.",)
+    return (f"{total:,} {are} left out of {quote(name)}{told}.",)
 
 
 def _weightless(

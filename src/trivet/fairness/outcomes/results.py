@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import Caution
+from trivet.fairness.auditing.results import Caution, WithheldGroup
 from trivet.result import Table
 
 __all__ = [
@@ -88,6 +88,7 @@ class AmountAttribute:
     reference, reference_why : The group that the others are compared with, and why it.
     groups : All groups, in the order of their values.
     verdict, reason : The worst verdict of the groups that count, and what it rests on.
+    withheld : Groups of which figures are suppressed; none where nothing is.
     """
 
     columns: tuple[str, ...]
@@ -97,6 +98,7 @@ class AmountAttribute:
     groups: tuple[GroupAmounts, ...]
     verdict: str
     reason: str
+    withheld: tuple[WithheldGroup, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +120,7 @@ class AmountAudit(
     cautions : What to know first.
     verdict, reason : The worst of the attributes' verdicts, and what it rests on.
     limits : What the audit does not show.
+    suppressed_below : Groups of fewer rows are suppressed; None where none are.
     """
 
     data: str
@@ -131,6 +134,7 @@ class AmountAudit(
     verdict: str
     reason: str
     limits: str
+    suppressed_below: int | None = None
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ def _rows(audit: OutcomeAudit) -> list[_Row]:
         if isinstance(attribute, MulticlassAttribute):
             rows += _classes(attribute, heading if len(audit.attributes) > 1 else None)
             continue
-        rows.append(_Row(heading, None))
+        if attribute.groups:
+            rows.append(_Row(heading, None))
         for place, group in enumerate(attribute.groups, start=1):
             reference, text = group.group == attribute.reference, _named(group.group, place)
             if isinstance(group, GroupAmounts):
