@@ -218,6 +218,19 @@ def test_a_requirement_is_not_met_by_the_groups_that_are_left():
         assert found.subject == "group 'b' of attribute 'g'"
 
 
+def test_the_number_of_rows_without_a_value_is_withheld_with_their_group(tmp_path):
+    lines = ["town,chosen"]
+    lines += [f"{town},{i % 2}" for town, rows in (("a", 90), ("b", 3), ("", 24)) for i in range(rows)]
+    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
+    options = {"prediction": "chosen", "sensitive": "town", "missing": "group"}
+    plain, found = (
+        fairness.audit(tmp_path / "people.csv", **options, suppress=each) for each in (None, FEWEST)
+    )
+    assert any("24 rows" in each.message for each in plain.cautions)
+    assert {each.group for each in found.attributes[0].withheld} == {"b", "missing"}
+    assert not any("24 rows" in each.message for each in found.cautions)
+
+
 def test_what_other_columns_tell_goes_where_any_group_is_withheld(tmp_path):
     # What goes with town, of the gap between sexes, is made of the counts by both.
     rng, lines = np.random.default_rng(0), ["sex,town,label,chosen,age"]

@@ -44,6 +44,8 @@ def test_no_withheld_number_follows_from_what_is_published(seed):
         assert with_it == np.linalg.matrix_rank(known) + 1
     for attribute in audit.attributes:
         assert min((group.rows for group in attribute.groups), default=10) >= 10
+        for group in attribute.groups:
+            assert group.p_value is None or group.p_adjusted == min(1.0, 11 * group.p_value)
         small = [each.group for each in attribute.withheld]
         assert len(small) != 1
         told = [audit.reason, attribute.reason]

@@ -52,12 +52,13 @@ def suppressed_amounts(audit: AmountAudit, rows: NumberRows, fewest: int) -> Amo
     levels = iter(protect(counts, lines, fewest=fewest))
     hidden = [[next(levels) == WITHHELD for _ in each.groups] for each in audit.attributes]
     comparisons = sum(len(each.groups) - 1 for each in audit.attributes)
+    some = any(map(any, hidden))
     attributes = tuple(
-        _attribute(each, own, fewest, comparisons) for each, own in zip(audit.attributes, hidden, strict=True)
+        _attribute(each, own, fewest, comparisons) if some else each
+        for each, own in zip(audit.attributes, hidden, strict=True)
     )
     first = leading(audit.attributes, audit.verdict, _ratio)
     shown = attributes[audit.attributes.index(first)]
-    some = any(map(any, hidden))
     return replace(
         audit,
         attributes=attributes,
@@ -81,9 +82,9 @@ def _lines(number: int, attribute: AmountAttribute, rows: NumberRows) -> Iterato
 def _attribute(
     attribute: AmountAttribute, hidden: Sequence[bool], fewest: int, comparisons: int
 ) -> AmountAttribute:
-    if not any(hidden):
-        return attribute
     groups = attribute.groups
+    if not any(hidden):
+        return replace(attribute, groups=tuple(_adjusted(each, comparisons) for each in groups))
     if any(own and each.verdict == REFERENCE for each, own in zip(groups, hidden, strict=True)):
         hidden = [True] * len(groups)
     reason = suppression_reason(fewest)
