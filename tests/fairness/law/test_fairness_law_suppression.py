@@ -222,7 +222,7 @@ def test_the_number_of_rows_without_a_value_is_withheld_with_their_group(tmp_pat
     lines = ["town,chosen"]
     lines += [f"{town},{i % 2}" for town, rows in (("a", 90), ("b", 3), ("", 24)) for i in range(rows)]
     (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
-    options = {"prediction": "chosen", "sensitive": "town", "missing": "group"}
+    options = {"prediction": "chosen", "sensitive": "town", "missing": "group", "privileged": "a"}
     plain, found = (
         fairness.audit(tmp_path / "people.csv", **options, suppress=each) for each in (None, FEWEST)
     )
