@@ -71,9 +71,14 @@ def test_one_column_withholds_a_second_group_and_notes_tell_no_number():
 
 def test_where_the_reference_has_to_be_withheld_so_is_every_group():
     frame = people(2, {"ulm": 40, "kiel": 3})
-    (attribute,) = audit_outcome(frame, outcome="wage", sensitive="town", suppress=5).attributes
+    options = {"outcome": "wage", "sensitive": "town", "suppress": 5}
+    (attribute,) = audit_outcome(frame, **options).attributes
     assert attribute.groups == ()
     assert [each.group for each in attribute.withheld] == ["kiel", "ulm"]
+    # Nor is it told which group is the largest one, but for a reference that no count chose.
+    assert (attribute.reference, "largest" in attribute.reference_why) == ("(withheld)", False)
+    (named,) = audit_outcome(frame, **options, privileged="ulm").attributes
+    assert (named.reference, named.groups) == ("ulm", ())
 
 
 def test_nothing_small_leaves_all_and_rankings_have_no_suppression():

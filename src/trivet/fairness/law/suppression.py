@@ -30,7 +30,14 @@ from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
 from trivet.wording import quote
 
-__all__ = ["LEFT_OUT", "published_note", "suppressed", "suppression_reason"]
+__all__ = [
+    "LEFT_OUT",
+    "REFERENCE_WITHHELD",
+    "WHY_WITHHELD",
+    "published_note",
+    "suppressed",
+    "suppression_reason",
+]
 
 #: Metrics that tell nothing of errors.
 _SELECTION: Final = frozenset(
@@ -58,7 +65,7 @@ _HARMLESS: Final = frozenset(
     }
 )
 #: In place of a reference group that is withheld and that was chosen by its counts, and of the reason.
-_WITHHELD, _CHOSEN = "(withheld)", "it is withheld as well, and by what it was chosen"
+REFERENCE_WITHHELD, WHY_WITHHELD = "(withheld)", "it is withheld as well, and by what it was chosen"
 #: Fields of an attribute that are seen to below; any other gets its default where something is withheld.
 _SEEN: Final = frozenset(
     {
@@ -247,8 +254,8 @@ def _attribute(
                 value.metric, [value.group, value.reference], level, any(own == WITHHELD for own in levels)
             )
         ),
-        reference=_WITHHELD if reference == WITHHELD and chosen else attribute.reference,
-        reference_why=_CHOSEN if reference == WITHHELD and chosen else attribute.reference_why,
+        reference=REFERENCE_WITHHELD if reference == WITHHELD and chosen else attribute.reference,
+        reference_why=WHY_WITHHELD if reference == WITHHELD and chosen else attribute.reference_why,
         most_disparate=attribute.most_disparate if worst != WITHHELD else None,
         by_class=attribute.by_class if worst == PUBLISHED else None,
         reason=_reason(attribute.verdict, fewest),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import judged, most_unlike, that_count, worst_verdict
-from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.auditing.results import NAMED, REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.intervals.shares import holm
@@ -76,7 +76,7 @@ def reference_of(
             f"no row has the privileged value {quote(', '.join(wanted))} in {one_line(', '.join(columns))}; "
             f"there are {known}."
         )
-    return list(values).index(wanted), "it was named as privileged"
+    return list(values).index(wanted), NAMED
 
 
 def adjusted(attributes: Sequence[Any]) -> tuple[Any, ...]:

@@ -6,9 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import REFERENCE, Caution, WithheldGroup
+from trivet.fairness.auditing.results import NAMED, REFERENCE, Caution, WithheldGroup
 from trivet.fairness.law.protection import WITHHELD, Line, protect
-from trivet.fairness.law.suppression import LEFT_OUT, published_note, suppression_reason
+from trivet.fairness.law.suppression import (
+    LEFT_OUT,
+    REFERENCE_WITHHELD,
+    WHY_WITHHELD,
+    published_note,
+    suppression_reason,
+)
 from trivet.fairness.outcomes.comparing import farthest, leading, reason_of
 from trivet.fairness.outcomes.reading import NumberRows
 from trivet.fairness.outcomes.results import AmountAttribute, AmountAudit, GroupAmounts
@@ -87,6 +93,9 @@ def _attribute(
         return replace(attribute, groups=tuple(_adjusted(each, comparisons) for each in groups))
     if any(own and each.verdict == REFERENCE for each, own in zip(groups, hidden, strict=True)):
         hidden = [True] * len(groups)
+        if attribute.reference_why != NAMED:
+            # That it is the largest group would bound the others.
+            attribute = replace(attribute, reference=REFERENCE_WITHHELD, reference_why=WHY_WITHHELD)
     reason = suppression_reason(fewest)
     kept = tuple(each for each, own in zip(groups, hidden, strict=True) if not own)
     far = farthest(groups, attribute.verdict, _ratio)
