@@ -28,6 +28,7 @@ def undisturbed(request, tmp_path_factory):
     return folder, job, results, content_of(root / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undisturbed", SIZES, indirect=True)
 def test_on_two_local_workers(undisturbed, tmp_path):
     folder, job, results, expected = undisturbed
