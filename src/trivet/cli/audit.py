@@ -9,7 +9,6 @@ from typing import Any, Final
 from trivet.cli.options import Json, RandomSeed, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
-from trivet.config import load_config
 from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.settings import ADULT, Missing
 from trivet.settings import parts_of
@@ -60,8 +59,8 @@ def audit(
     Parameters
     ----------
     things
-        Weights of a network, a table of predictions or of people, an audit.toml with [privacy.plan], or a
-        file that trivet privacy audit-mechanism, -model or -code --out wrote.
+        Weights of a network, a table of predictions or of people, or an audit.toml with [privacy.plan] alone;
+        demo is the embedded network, and adult the embedded table.
     arch
         Of weights: what they belong to, mnist-cnn, timm:NAME, or code of yours as package.module:factory.
     images
@@ -128,7 +127,8 @@ def audit(
         }
         if section == _SCAN:
             sections[section] |= {"checkpoint": _beside(thing, out)}
-            sections[section] |= {} if images is None else {"images": _beside(images, out)}
+            paths = {"images": images, "contract": contract}
+            sections[section] |= {key: _beside(path, out) for key, path in paths.items() if path}
             lacking += _lacking_scan(thing, arch=arch, images=images)
         elif section == _TABLE:
             sections[section] |= {"table": _beside(thing, out)}
@@ -156,7 +156,6 @@ def _run_in(out: Path, sections: Mapping[str, Mapping[str, Any]], *, json: bool)
     before = config.exists()
     write_text(config, text)
     try:
-        load_config(config)
         return run(config, json=json)
     except TrivetError:
         # An audit that could not be made is not in the way of the next try.
@@ -173,7 +172,7 @@ def _section_of(thing: str) -> str:
         return _TABLE
     if thing != "demo" and not _file_of(thing).exists():
         raise UsageError(f"there is no {quote(thing)}; check the path.")
-    if thing == "demo" or suffix in _WEIGHTS or thing.startswith("hf:"):
+    if thing == "demo" or suffix in _WEIGHTS:
         return _SCAN
     if suffix == ".toml":
         try:
@@ -244,10 +243,9 @@ def _beside(thing: str, out: Path) -> str:
 
 
 def _file_of(thing: str) -> Path:
-    """Return the file of FILE.duckdb:TABLE, FILE.xlsx:SHEET and hf:FOLDER, or of a plain path."""
-    named = thing.removeprefix("hf:")
-    before, colon, _ = named.rpartition(":")
-    return Path(before if colon and not Path(named).exists() else named)
+    """Return the file of FILE.duckdb:TABLE and FILE.xlsx:SHEET, or of a plain path."""
+    before, colon, _ = thing.rpartition(":")
+    return Path(before if colon and not Path(thing).exists() else thing)
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
