@@ -271,3 +271,11 @@ def test_rows_without_a_value_are_no_yardstick(tmp_path, reference):
         counts_only=True,
     )
     assert named.attributes[0].reference == "missing"
+
+
+def test_one_column_to_ignore_can_be_a_text(tmp_path):
+    path = write(
+        tmp_path, "g,y,p,key\n" + "".join(f"{'ab'[i % 2]},{i % 3 % 2},{i % 5 % 2},{i}\n" for i in range(60))
+    )
+    options = {"label": "y", "prediction": "p", "sensitive": "g"}
+    assert fairness.audit(path, ignore="key", **options) == fairness.audit(path, ignore=["key"], **options)

@@ -331,7 +331,8 @@ def audit(
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):
         for name in ("ignore", "search_columns"):
-            rest[name] = tuple(rest.get(name, ()))
+            named = rest.get(name, ())
+            rest[name] = (named,) if isinstance(named, str) else tuple(named)
         with table_file(table) as file:
             settings = TableSettings(
                 table=str(file),
@@ -449,7 +450,7 @@ def compare(
             one_hot=one_hot,
             missing=missing,
             exclude=exclude,
-            ignore=tuple(ignore),
+            ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),
             rows=rows,
             decimal=decimal,
             thousands=thousands,
