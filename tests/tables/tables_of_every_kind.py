@@ -74,7 +74,8 @@ def text(
 def put(content, name="t.csv", encoding="utf-8"):
     def write(folder):
         path = folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        found = content() if callable(content) else content
+        path.write_bytes(found if isinstance(found, bytes) else found.encode(encoding))
         return path
 
     return write
@@ -293,7 +294,7 @@ CLOSED: dict[str, Closed] = {
     "zip that is none": Closed(put(PLAIN, "t.zip"), "cannot be unpacked"),
     "xz that is none": Closed(put(PLAIN, "t.csv.xz"), "cannot be unpacked"),
     "a bomb": Closed(
-        put(gzip.compress(b"a,b\n" + b"1,2\n" * 2**26, 1), "t.csv.gz"),
+        put(lambda: gzip.compress(b"a,b\n" + b"1,2\n" * 2**26, 1), "t.csv.gz"),
         "refused: it unpacks to more than 256 MiB",
     ),
     "compressed without a kind": Closed(put(b"", "t.gz"), r"must be a text file, as in NAME\.csv\.gz"),

@@ -138,6 +138,7 @@ def test_percent_signs_are_of_no_other_scale(tmp_path):
         (sheet(), "t.xlsx", r"expected a \.csv or \.parquet file"),
         (archive(a__csv="a,b\n1,2\n"), "t.zip", r"expected a \.csv or \.parquet file"),
     ],
+    ids=("unnamed first", "unnamed last", "twice", "year", "tabs", "gzip", "workbook", "archive"),
 )
 def test_a_table_whose_lines_are_rows_is_as_strict_as_ever(tmp_path, content, name, said):
     path = put(content, name)(tmp_path)
