@@ -135,7 +135,7 @@ def test_scores_that_run_the_other_way_are_said_to():
     turned = audit_of(table({}, scores=lambda skill: 1 / (1 + np.exp(skill))))
     (scores,) = [each for each in messages(turned, "reversed") if each.startswith("The scores")]
     assert "all rows 0." in scores
-    assert "audit 1 - score" in scores
+    assert "(favourable: low)" in scores
     (predictions,) = [each for each in messages(turned, "reversed") if each.startswith("The predictions")]
     assert "Check which value is positive" in predictions
     right = audit_of(table({}, scores=lambda skill: 1 / (1 + np.exp(-skill))))
