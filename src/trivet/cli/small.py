@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from cyclopts import App
 from rich.markup import escape
 
+from trivet.cli.commands import command_of_commands
 from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import (
@@ -223,10 +223,9 @@ def _page(place: Path, out: Path | None) -> Path:
     return out if out.suffix == ".html" and not out.is_dir() else out / INDEX
 
 
-zoo = App(name="zoo", help="Train small networks, clean and attacked in known ways.")
+zoo = command_of_commands("zoo")
 
 
-@zoo.command
 @command
 def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json: Json = False) -> int:
     """Train one network from the embedded data; write its weights and its recipe.
@@ -270,7 +269,6 @@ def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json:
     return 0
 
 
-@zoo.command
 @command
 def reference(
     *,
