@@ -32,6 +32,7 @@ EXTRAS: Final = {
     "distributed": "dask",
     "h5py": "keras",
     "onnx": "onnx",
+    "opendp": "release",
     "onnx2torch": "onnx",
     "timm": "timm",
     "torchvision": "torchvision",
