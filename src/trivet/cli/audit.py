@@ -12,6 +12,7 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.settings import ADULT, Missing
+from trivet.security.settings import DEFAULT_IMAGES, DEMO
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
@@ -132,6 +133,7 @@ def audit(
             key: value for key, value in given.get(section, {}).items() if value not in (None, "")
         }
         if section == _SCAN:
+            images = images or DEFAULT_IMAGES.get("mnist-cnn" if thing == DEMO else arch or "")
             sections[section] |= {"checkpoint": _beside(thing, out)}
             paths = {"images": images, "contract": contract}
             sections[section] |= {key: _beside(path, out) for key, path in paths.items() if path}
@@ -176,9 +178,9 @@ def _section_of(thing: str) -> str:
     path = Path(thing)
     if thing == ADULT:
         return _TABLE
-    if thing != "demo" and not _file_of(thing).exists():
+    if thing != DEMO and not _file_of(thing).exists():
         raise UsageError(f"there is no {quote(thing)}; check the path.")
-    if thing == "demo" or suffix in _WEIGHTS:
+    if thing == DEMO or suffix in _WEIGHTS:
         return _SCAN
     if suffix == ".toml":
         try:
@@ -205,7 +207,7 @@ def _section_of(thing: str) -> str:
 def _lacking_scan(thing: str, *, arch: str | None, images: str | None) -> Iterator[str]:
     """Yield what a scan needs beside the weights, with a way to give it."""
     name = one_line(thing)
-    if arch is None and thing != "demo" and PurePath(thing).suffix.lower() not in _WHOLE:
+    if arch is None and thing != DEMO and PurePath(thing).suffix.lower() not in _WHOLE:
         yield (
             f"the network that {name} belongs to: --arch mnist-cnn, --arch timm:resnet18, or "
             "--arch package.module:factory for a function of yours that returns it."

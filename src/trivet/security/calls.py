@@ -12,7 +12,6 @@ from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
 from trivet.errors import DataError, UsageError
 from trivet.security.checkpoint import (
-    DEFAULT_IMAGES,
     DEMO_TRIGGER,
     Checkpoint,
     ScanInput,
@@ -36,7 +35,7 @@ from trivet.security.scanning.reference import Reference, load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
-from trivet.security.settings import MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
+from trivet.security.settings import DEFAULT_IMAGES, MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
 from trivet.security.trigger import Stamp, Trigger
 
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
