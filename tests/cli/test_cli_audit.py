@@ -53,7 +53,7 @@ def test_everything_that_is_missing_is_said_at_once(here, capsys):
 @pytest.mark.parametrize("thing", [("demo",), ("weights.pth", "--arch", "mnist-cnn")])
 def test_networks_of_the_project_come_with_images(here, capsys, thing, monkeypatch):
     audited = []
-    monkeypatch.setattr("trivet.cli.audit.run", lambda config, *, json: audited.append(config) or 0)
+    monkeypatch.setattr("trivet.cli.audit.run", lambda config, **_: audited.append(config) or 0)
     assert trivet(*thing, "--out", "out") == 0
     assert audited == [Path("out", "audit.toml")]
     assert 'images = "mnist"' in (here / "out" / "audit.toml").read_text()
