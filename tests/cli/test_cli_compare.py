@@ -43,7 +43,7 @@ def test_a_regression_ends_with_one_and_its_opposite_with_zero(audits, capsys):
     assert "✗ worse: ASR after unlearn: 0.0031 → 0.2500 (difference +0.2" in out
     assert "✗ 1 regression;" in out
     assert compare(audits["worse"], audits["plain"]) == 0
-    assert "✓ No regressions;" in capsys.readouterr().out
+    assert "✓ No verdict and no headline measurement got measurably worse;" in capsys.readouterr().out
 
 
 def test_the_same_audit_twice_says_so(audits, capsys):
