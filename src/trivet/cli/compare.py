@@ -23,6 +23,7 @@ from trivet.cli.terminal import (
 )
 from trivet.comparison.results import BETTER
 from trivet.errors import UsageError
+from trivet.record import refuse_unfinished
 from trivet.wording import as_entity
 from trivet.work.result_files import write_whole
 
@@ -72,6 +73,8 @@ def compare(
     if markdown and json:
         raise UsageError("--markdown and --json are two documents; ask for one of them.")
     tolerances = parse_tolerances(tolerance, measured_places)
+    for folder in (before, after):
+        refuse_unfinished(folder)
     if out is not None:
         prepare_folder(out, RESULT, "compare.html")
     found = compare_audits(read_audit(before), read_audit(after), tolerances=tolerances)

@@ -239,7 +239,7 @@ _ANYWHERE: Final[Mapping[str, Direction]] = {
 }
 #: By leg and name.
 _IN_LEG: Final[Mapping[str, Mapping[str, Direction]]] = {
-    "security": {"norm_ratio": UP, "p_value": UP},
+    "security": {"norm_ratio": UP, "p_value": UP, "loss": DOWN},
     "privacy": {
         "spent_epsilon": DOWN,
         "group_epsilon": DOWN,
@@ -290,12 +290,23 @@ LEVEL: Final = 0.95
 Sure = tuple[Estimate | None, Share | None]
 
 
+#: Change that a remedy makes, with the ends of its interval beside it and the level of the whole matrix.
+EFFECT: Final = ("effects", "change")
+
+
+def _effect_in(parts: Parts) -> Estimate | None:
+    effect = parts[-1]
+    return estimate_in({**effect, VALUE: effect["change"], "level": parts[-2]["level"], "method": ""})
+
+
 def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     """Return the interval of a number, and its counts where it is a share of them."""
     if not is_number(value):
         return None, None
     share = share_of(names, parts)
-    estimate = estimate_in(parts[-1]) if names[-1] == VALUE else None
+    estimate = _effect_in(parts) if names[-2:] == EFFECT else None
+    if names[-1] == VALUE:
+        estimate = estimate_in(parts[-1])
     if estimate is None and share is not None and share.trials:
         estimate = replace(share_interval(share.successes, share.trials, level=LEVEL), value=value)
     return estimate, share
