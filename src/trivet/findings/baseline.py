@@ -23,9 +23,9 @@ from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded
 
-__all__ = ["Baseline", "against", "read_baseline", "refuse_other"]
+__all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
 
-_FINDINGS: Final = "findings.json"
+FINDINGS: Final = "findings.json"
 _MOST_BYTES: Final = 16 * 2**20
 #: Settings that make a figure the answer to another question: what is measured, and what is claimed.
 _QUESTION: Final = frozenset(
@@ -66,7 +66,7 @@ def read_baseline(folder: str | Path) -> Baseline:
     refuse_unfinished(folder)
     audit = read_audit(folder)
     try:
-        found = read_findings(read_bounded(folder / _FINDINGS, _MOST_BYTES).decode("utf-8")).findings
+        found = read_findings(read_bounded(folder / FINDINGS, _MOST_BYTES).decode("utf-8")).findings
     except (OSError, ValueError, RecursionError):
         found = ()
     return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver))

@@ -128,11 +128,12 @@ def _by_policy(
     done = gated(record, graded_ones, outcomes, waivers, day=day)
     found = (*required, *(graded(each, severity) if each.rule == WAIVER else each for each in done.findings))
     asked = {
-        each.id: both for each, both in zip(required, zip(requirements, outcomes, strict=True), strict=True)
+        each.id: (requirement, outcome)
+        for each, requirement, outcome in zip(required, requirements, outcomes, strict=True)
     }
 
     def grounds(finding: Finding) -> tuple[Ground, ...]:
-        return grounds_of(record, finding, *asked.get(finding.id, ()))
+        return grounds_of(record, finding, *asked.get(finding.id, (None, None)))
 
     return Judged(record, found, grounds, done.expired)
 

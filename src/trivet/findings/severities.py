@@ -27,6 +27,7 @@ GATES: Final = (
     METRIC,
 )
 SEVERITIES: Final[tuple["Severity", ...]] = ("note", "warning", "breach")
+_LEVELS: Final[Mapping[str, "Severity"]] = {each: each for each in SEVERITIES}
 #: Rules of which a note is what was found, and not a remark beside it.
 _FOUND_AS_NOTES: Final = frozenset({"effects.worse", "fairness.mitigation", "privacy.noise", WAIVER})
 #: Rules that tell of every audit what they tell, so that they cannot be breached.
@@ -46,13 +47,12 @@ def parse_severities(texts: Sequence[str]) -> dict[str, "Severity"]:
     found: dict[str, Severity] = {}
     for text in texts:
         rule, sign, level = map(str.strip, text.partition("="))
-        known = next((each for each in SEVERITIES if each == level), None)
-        if not sign or known is None:
+        if not sign or level not in _LEVELS:
             raise UsageError(
                 f"--severity: cannot read {quote(text)}; expected RULE=LEVEL with one of "
                 f"{', '.join(SEVERITIES)}, such as fairness.caution=breach."
             )
-        found[rule] = known
+        found[rule] = _LEVELS[level]
     refuse_severities(found)
     return found
 
