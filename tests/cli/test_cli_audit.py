@@ -35,7 +35,14 @@ def trivet(*arguments):
 def test_everything_that_is_missing_is_said_at_once(here, capsys):
     assert trivet("people.csv", "weights.pth") == 2
     said = capsys.readouterr().err
-    for each in ("--sensitive", "--prediction", "--label", "It has sex (f, m), hired (0, 1), guess (0, 1).", "--arch", "--images"):
+    for each in (
+        "--sensitive",
+        "--prediction",
+        "--label",
+        "It has sex (f, m), hired (0, 1), guess (0, 1).",
+        "--arch",
+        "--images",
+    ):
         assert each in said
     assert said.count("\n") == 1
     assert not (here / "trivet-out").exists()

@@ -147,3 +147,15 @@ def test_what_is_no_audit_is_refused(audits, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         compare(audits["plain"], audits["plain"], out=tmp_path / "file")
+
+
+def test_a_tolerance_is_said_in_every_output_and_can_take_a_regression_away(audits, capsys):
+    asked = {"tolerance": ("security.asr_after=0.5", "1%")}
+    assert compare(audits["plain"], audits["worse"], **asked) == 0
+    out = capsys.readouterr().out
+    assert "Tolerance: security.asr_after=0.5, 1%." in out
+    assert "? No verdict and no headline measurement got measurably worse" in out
+    assert compare(audits["plain"], audits["worse"], **asked, markdown=True) == 0
+    assert "- tolerance: `security.asr_after=0.5`, `1%`" in capsys.readouterr().out
+    assert compare(audits["plain"], audits["worse"], **asked, json=True) == 0
+    assert json.loads(capsys.readouterr().out)["tolerances"] == ["security.asr_after=0.5", "1%"]

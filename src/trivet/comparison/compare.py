@@ -40,9 +40,11 @@ from trivet.verdict import LEGS
 from trivet.wording import one_line
 
 __all__ = [
+    "cautions",
     "change_text",
     "compare_audits",
     "difference_text",
+    "is_part",
     "level_together",
     "no_regressions",
     "outcome_text",
@@ -220,7 +222,7 @@ def cautions(
             which = "first" if part in old else "second"
             said.append(f"The part {part} is in the {which} audit only.")
     for change in changed:
-        if change.place.startswith(SEVERAL) and change.outcome in {ADDED, REMOVED}:
+        if is_part(change.place) and change.outcome in {ADDED, REMOVED}:
             which = "first" if change.outcome == REMOVED else "second"
             said.append(f"The part {change.place} is in the {which} audit only.")
     for audit, which in ((before, "first"), (after, "second")):
@@ -231,6 +233,11 @@ def cautions(
         some = "One setting or size differs" if settings == 1 else f"{settings} settings or sizes differ"
         said.append(f"{some} between the two: what changed may come from there.")
     return tuple(said)
+
+
+def is_part(place: str) -> bool:
+    """Tell whether one of several parts of a leg stands at a place, and nothing in it."""
+    return place.startswith(SEVERAL) and "]." not in place
 
 
 def _is_of_the_subject(place: str) -> bool:

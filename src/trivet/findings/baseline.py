@@ -5,8 +5,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, get_args
 
-from trivet.comparison import NO_TOLERANCE, ReadAudit, Tolerances, compare_audits, read_audit
-from trivet.comparison.compare import difference_text, interval_text, level_together, sides_text
+from trivet.comparison import NO_TOLERANCE, ReadAudit, Tolerances, read_audit
+from trivet.comparison.compare import (
+    cautions,
+    difference_text,
+    interval_text,
+    is_part,
+    level_together,
+    sides_text,
+)
 from trivet.comparison.judge import has_interval, is_asked, judge_pair
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
@@ -113,9 +120,13 @@ class _Against:
     joined: Joined = field(init=False)
     known: dict[_Key, Finding] = field(init=False, default_factory=dict)
     level: float = field(init=False)
+    asked: list[Pair] = field(init=False)
 
     def __post_init__(self) -> None:
         self.joined = Joined(self.there.record, self.here.record)
+        self.asked = [
+            each for each in self.joined.pairs if is_asked(each.names) and each.before != each.after
+        ]
         for finding, ground in _breaches(self.there):
             if (pair := self.joined.there(ground.place)) is not None:
                 self.known[_key(finding, ground, pair)] = finding
@@ -169,15 +180,9 @@ class _Against:
     def _other_question(self, pair: Pair) -> str:
         """Say which setting around a figure is another one; empty where none is."""
         around = pair.steps[:-1]
-        for each in self.joined.pairs:
+        for each in self.asked:
             here = each.steps[:-1]
-            if (
-                each.names[-1] in _QUESTION
-                and here == around[: len(here)]
-                and here
-                and is_asked(each.names)
-                and each.before != each.after
-            ):
+            if each.names[-1] in _QUESTION and here == around[: len(here)]:
                 sides = (shown(None if side is ABSENT else side) for side in (each.before, each.after))
                 return f"{each.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
         return ""
@@ -223,6 +228,31 @@ class _Against:
             elif not left:
                 yield "fixed", finding, ""
 
+    def summary(self, findings: Sequence[Finding]) -> Finding:
+        """Return a note on the baseline; a warning where the two audits are not of the same."""
+        there, record = self.baseline.audit, self.here.record
+        counted = {state: sum(each.baseline == state for each in findings) for state in get_args(State)[1:]}
+        parts = [judge_pair(each) for each in self.joined.pairs if is_part(each.place)]
+        # The manifest of this audit may not be written yet: versions and files are compare's to tell.
+        both = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
+        said = list(cautions(*both, (), parts))
+        asked = dict.fromkeys(each.names[-1] for each in self.asked)
+        other = bool(said) or bool(_QUESTION.intersection(asked))
+        said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
+        margin = self.tolerances.texts
+        said += [f"Tolerance: {', '.join(margin)}."] if margin else []
+        started = there.noted("started")
+        return make_finding(
+            BASELINE,
+            level="warning" if other else "note",
+            title=f"Held against the baseline {one_line(there.folder)}",
+            message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
+            "Of the breaches of either audit: "
+            f"{', '.join(f'{count} {state}' for state, count in counted.items())}. "
+            f"{' '.join([*said, UNPAIRED])}",
+            measured=Measured("audit.title", record["audit"]["title"]),
+        )
+
 
 _BEGINNINGS: Final[Mapping[State, str]] = {
     "new": "New since the baseline",
@@ -258,7 +288,7 @@ def against(
     judging = _Against(here, there, baseline, tolerances)
     found = [judging.judged(each) if each.level == "breach" else each for each in here.findings]
     ended = [_ended(number, *each) for number, each in enumerate(judging.ended(found), start=1)]
-    return (_summary(baseline, here, [*found, *ended], tolerances), *ended, *found)
+    return judging.summary([*found, *ended]), *ended, *found
 
 
 def _breaches(side: Judged) -> Iterator[tuple[Finding, Ground]]:
@@ -338,27 +368,3 @@ def _ended(number: int, state: State, finding: Finding, gone: str) -> Finding:
         subject=finding.subject,
     )
     return replace(found, id=f"{BASELINE}.{number}", baseline=state)
-
-
-def _summary(
-    baseline: Baseline, here: Judged, findings: Sequence[Finding], tolerances: Tolerances
-) -> Finding:
-    """Return a note on the baseline; a warning where the two audits are not of the same."""
-    counted = {state: sum(each.baseline == state for each in findings) for state in get_args(State) if state}
-    there = baseline.audit
-    # The manifest of this audit may not be written yet: versions and files are compare's to tell.
-    compared = compare_audits(there, ReadAudit("", here.record, there.manifest))
-    asked = dict.fromkeys(change.place.rpartition(".")[2] for change in compared.asked)
-    cautions = [each for each in compared.cautions if each.endswith("only.")]
-    differing = f" Data or settings differ from it: {', '.join(asked)}." if asked else ""
-    started = there.noted("started")
-    said = ", ".join(f"{count} {state}" for state, count in counted.items())
-    margin = f" Tolerance: {', '.join(tolerances.texts)}." if tolerances.texts else ""
-    return make_finding(
-        BASELINE,
-        level="warning" if cautions or _QUESTION.intersection(asked) else "note",
-        title=f"Held against the baseline {one_line(there.folder)}",
-        message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
-        f"Of the breaches of either audit: {said}. {' '.join(cautions)}{differing}{margin} {UNPAIRED}",
-        measured=Measured("audit.title", here.record["audit"]["title"]),
-    )

@@ -201,11 +201,11 @@ def _groups(_: Mapping[str, Any], judged: Mapping[str, Any], around: str, word: 
 #: By a field that only what is judged so has, from outside in.
 _BELOW: Final[Mapping[str, Callable[..., Iterator[Ground]]]] = {
     "suspected_label": _label,
+    "best_attack": _attack,
     "calls": _code,
     "attributes": _alike,
     "measures": _alike,
     "groups": _groups,
-    "best_attack": _attack,
 }
 
 

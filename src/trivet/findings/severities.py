@@ -101,5 +101,5 @@ def graded(finding: Finding, severity: Mapping[str, "Severity"]) -> Finding:
     least = "note" if finding.rule in _FOUND_AS_NOTES else "warning"
     if level is None or level == finding.level or LEVELS.index(finding.level) < LEVELS.index(least):
         return finding
-    said = f"A {level} by [policy.severity], and a {finding.level} by default."
+    said = f"A {level} by its severity in the policy, and a {finding.level} by default."
     return finding.decided(said, level=level)
