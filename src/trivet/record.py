@@ -232,6 +232,27 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> 
     return metrics, arrays
 
 
+#: Folder of the finished parts of a run, which goes when the run ends.
+RUNNING: Final = ".parts"
+
+
+def refuse_unfinished(folder: str | Path) -> None:
+    """Refuse a record beside which another run was begun: it would be judged in the place of that run's.
+
+    Raises
+    ------
+    RecordError
+        A run that writes to the folder goes on, or did not end.
+    """
+    folder = Path(folder)
+    if (folder / RUNNING).is_dir() and (folder / METRICS).exists():
+        raise RecordError(
+            f"a run that writes to {one_line(folder, limit=500)} goes on or did not end, so {METRICS} there "
+            "can be of an earlier one. Run the audit again; to judge this record all the same, remove "
+            f"{one_line(folder / RUNNING, limit=500)}."
+        )
+
+
 def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
     """Read ``metrics.json`` back."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _adapter

@@ -9,6 +9,7 @@ from typing import Any, Final
 from trivet.audit.by_leg import FOLDER, TABLE, path_digest
 from trivet.config import AuditConfig
 from trivet.fairness.auditing.settings import ADULT
+from trivet.record import METRICS
 from trivet.work.own_code import OWN_CODE
 
 __all__ = ["invocation_of"]
@@ -78,6 +79,10 @@ def _files(config: AuditConfig) -> Iterator[Path]:
         yield table if table.exists() else Path(fairness.table.table.rpartition(TABLE)[0] or table)
         yield from _code(fairness.table.estimator)
     yield from (*config.privacy.audits, *fairness.audits)
+    if (accepted := config.policy.baseline) is not None:
+        from trivet.findings.baseline import FINDINGS  # noqa: PLC0415 - SciPy, and only a baseline needs it
+
+        yield from (accepted / name for name in (METRICS, FINDINGS) if (accepted / name).is_file())
 
 
 def _is_file(named: Path | str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.record import Triggers
+from trivet.record import METRICS, RUNNING, Triggers
 from trivet.work.result_files import (
     LOCK,
     UNFINISHED,
@@ -96,8 +96,6 @@ class LegDone(Generic[Result]):
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-FOLDER: Final = ".parts"
-
 _Value = TypeVar("_Value")
 
 
@@ -125,6 +123,7 @@ class Parts:
     ) -> None:
         self.folder = folder
         self.progress = progress
+        self.ended = False
 
     def cached(
         self, name: str, kind: Any, key: Mapping[str, Any], make: Callable[[], Made[_Value]]
@@ -163,6 +162,7 @@ class Parts:
 
     def remove(self) -> None:
         """Remove all parts: the audit is done."""
+        self.ended = True
         if self.folder is not None:
             for path in self.folder.glob(f"*{SUFFIX}"):
                 remove_result(path)
@@ -175,7 +175,8 @@ def keep_parts(out: str | Path, *, progress: Progress = lambda _leg, _step, _sha
     Parameters
     ----------
     out
-        The output folder. The folder of the parts in it goes when none is left.
+        The output folder. The folder of the parts in it goes when none is left, unless the run did not end
+        and the record of an earlier one is there: it says that this record is not of the last run.
     progress
         Called when a part is taken over.
 
@@ -185,19 +186,21 @@ def keep_parts(out: str | Path, *, progress: Progress = lambda _leg, _step, _sha
         If the folder cannot be written, or another run writes there.
     """
     out = make_folder(Path(out))
-    folder = make_subfolder(out, FOLDER)
+    folder = make_subfolder(out, RUNNING)
+    parts = Parts(folder, progress=progress)
     try:
         with hold_results(folder):
             for left in out.glob(UNFINISHED):  # of the record
                 remove_result(left)
             try:
-                yield Parts(folder, progress=progress)
+                yield parts
             finally:
                 if not any(folder.glob(f"*{SUFFIX}")):
                     remove_result(folder / LOCK)
     finally:
-        with suppress(OSError):  # parts are left, or another run has come
-            folder.rmdir()
+        if parts.ended or not (out / METRICS).exists():
+            with suppress(OSError):  # parts are left, or another run has come
+                folder.rmdir()
 
 
 def _digest(values: Mapping[str, Any]) -> str:

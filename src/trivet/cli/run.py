@@ -1,7 +1,7 @@
 """``trivet run``: audit, record, report, and a table of what was found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -28,18 +28,31 @@ from trivet.cli.terminal import (
     verdict_text,
 )
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
-from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
+from trivet.errors import UsageError
+from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
 from trivet.place import find
-from trivet.policy import parse_requirements, refuse_impossible
-from trivet.record import METRICS, as_json, load_record, make_manifest, save_manifest, save_record
+from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
+from trivet.record import (
+    METRICS,
+    as_json,
+    load_record,
+    make_manifest,
+    refuse_unfinished,
+    save_manifest,
+    save_record,
+)
 from trivet.security.settings import ProfileName
-from trivet.wording import as_entity, as_json_escape
+from trivet.verdict import LEGS
+from trivet.wording import as_entity, as_json_escape, one_line
+from trivet.work.result_files import remove_result
 
 __all__ = ["gate", "shortened"]
 
 if TYPE_CHECKING:
-    from trivet.findings import Finding
+    from trivet.comparison import Tolerances
+    from trivet.findings import Baseline, Finding
 
+Several = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)]
 FormatName = Literal["json", "junit", "sarif", "markdown"]
 _FILES: Final[Mapping[FormatName, str]] = {
     "json": "findings.json",
@@ -60,7 +73,10 @@ def gate(
     folder: Path,
     /,
     *,
-    require: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)] = (),
+    require: Several = (),
+    severity: Several = (),
+    baseline: Path | None = None,
+    tolerance: Several = (),
     config: Path | None = None,
     out: Path | None = None,
     format: FormatName | None = None,  # noqa: A002 - the name of the option
@@ -71,6 +87,7 @@ def gate(
 
     Exit code 1 where something is breached: a requirement, or what a leg found. A requirement replaces the
     default of what it measures and of nothing else; [[policy.waivers]] switches a default off for a while.
+    With a baseline, only what is new or measurably worse is breached.
 
     Parameters
     ----------
@@ -78,6 +95,14 @@ def gate(
         The folder of an audit, with metrics.json.
     require
         A measurement, a sign and a constant, such as "fairness.disparate_impact >= 0.8"; may be repeated.
+    severity
+        A rule and what its findings are, note, warning or breach, such as fairness.caution=breach; may be
+        repeated.
+    baseline
+        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
+    tolerance
+        By how much a measure may be worse than in the baseline: 0.01, 5%, or of one measure as
+        "fairness.disparate_impact=0.02"; may be repeated.
     config
         An audit.toml whose [policy] is required as well.
     out
@@ -92,11 +117,20 @@ def gate(
     from trivet import findings  # noqa: PLC0415 - the report of a usage error needs none of it
 
     policy = PolicySection() if config is None else load_config(config).policy
-    requirements = parse_requirements((*policy.require, *require))
-    refuse_impossible(requirements)
-    findings.refuse_waivers(policy.waivers)
+    gating = _gating(
+        replace(
+            policy,
+            require=(*policy.require, *require),
+            severity={**policy.severity, **findings.parse_severities(severity)},
+            baseline=policy.baseline if baseline is None else baseline,
+            tolerance=(*policy.tolerance, *tolerance),
+        )
+    )
+    refuse_unfinished(folder)
+    if gating.baseline is not None:
+        _refuse_itself(folder, gating.policy)
     record = load_record(folder)
-    found = findings.findings_of(as_json(record), requirements, policy.waivers)
+    found = gating.findings(as_json(record))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
     files: tuple[Path, ...] = ()
     if out is not None:
@@ -110,6 +144,63 @@ def gate(
         print_findings(console, found)
         print_files(console, files)
     return int(findings.breached(found))
+
+
+@dataclass(frozen=True)
+class _Gating:
+    """A policy that was read and found possible, and its baseline."""
+
+    policy: PolicySection
+    requirements: tuple[Requirement, ...]
+    tolerances: "Tolerances | None"
+    baseline: "Baseline | None"
+
+    def findings(self, record: Mapping[str, Any]) -> tuple["Finding", ...]:
+        """Judge a record."""
+        from trivet.findings import findings_of, refuse_other  # noqa: PLC0415 - as above
+
+        if self.baseline is not None:
+            refuse_other(self.baseline, [leg for leg in LEGS if record[leg] is not None])
+        return findings_of(
+            record,
+            self.requirements,
+            self.policy.waivers,
+            severity=self.policy.severity,
+            baseline=self.baseline,
+            tolerances=self.tolerances,
+        )
+
+
+def _gating(policy: PolicySection) -> _Gating:
+    """Read a policy before anything runs, and refuse what it cannot ask for."""
+    from trivet import findings  # noqa: PLC0415 - as above
+
+    requirements = parse_requirements(policy.require)
+    refuse_impossible(requirements)
+    findings.refuse_severities(policy.severity)
+    findings.refuse_waivers(policy.waivers, policy.severity)
+    tolerances = baseline = None
+    if policy.tolerance:
+        from trivet.comparison import parse_tolerances  # noqa: PLC0415 - as above
+
+        tolerances = parse_tolerances(policy.tolerance, measured_places)
+        if policy.baseline is None:
+            raise UsageError(
+                "a tolerance is by how much a measure may be worse than in the baseline; name the folder of "
+                "an accepted audit with --baseline or baseline in [policy]."
+            )
+    if policy.baseline is not None:
+        baseline = findings.read_baseline(policy.baseline)
+    return _Gating(policy, requirements, tolerances, baseline)
+
+
+def _refuse_itself(folder: Path, policy: PolicySection) -> None:
+    """Refuse an audit as the baseline of itself: nothing in it would ever be new."""
+    if policy.baseline is not None and folder.resolve() == policy.baseline.resolve():
+        raise UsageError(
+            f"{one_line(folder, limit=500)} is the baseline itself, so that nothing in it could be new or "
+            "worse; keep the accepted audit in a folder of its own."
+        )
 
 
 def print_findings(
@@ -252,6 +343,7 @@ def run(
     audit: Annotated[Mapping[str, Any], AuditOptions],
     profile: ProfileName | None = None,
     network: Annotated[Mapping[str, Any], NetworkOptions],
+    baseline: Path | None = None,
     json: Json = False,
 ) -> int:
     """Run an audit and write its record and report.
@@ -265,25 +357,33 @@ def run(
         An audit.toml; `trivet init` writes one.
     profile
         How much the published security procedure spends.
+    baseline
+        The folder of an accepted audit: only what is new or measurably worse is breached.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    options = {"audit": audit, "security": {"profile": profile, **network}}
+    options = {
+        "audit": audit,
+        "security": {"profile": profile, **network},
+        "policy": {"baseline": baseline},
+    }
     settings = load_config(config, options)
-    requirements = parse_requirements(settings.policy.require)
-    refuse_impossible(requirements)
-    refuse_waivers(settings.policy.waivers)
+    gating = _gating(settings.policy)
     folder = settings.audit.out
+    if gating.baseline is not None:
+        _refuse_itself(folder, settings.policy)
+        refuse_other(gating.baseline, settings.audit.legs)
     prepare_folder(folder, *RECORD_FILES, *REPORT_FILES)
     keep_freed_memory()
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
+        for name in (*FINDINGS_FILES, *REPORT_FILES):  # of an earlier run, whose verdict is not this one's
+            remove_result(folder / name)
         done = run_audit(settings, progress=progress, parts=parts)
         origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
         record_files = save_record(done.record, done.triggers, folder)
         weights = save_weights(done.weights, folder)
         plain = as_json(done.record)
-        found = findings_of(plain, requirements, settings.policy.waivers)
+        found = gating.findings(plain)
         origin = origin_of(folder / METRICS, config, title=settings.audit.title)
-        finding_files = write_findings(found, folder, origin=origin)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
         drawn = draw(done.record, done.triggers, folder, findings=found)
@@ -295,6 +395,7 @@ def run(
             started=started,
             origin=origin_files,
         )
+        finding_files = write_findings(found, folder, origin=origin)  # a run that fails has none
         files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
         parts.remove()
     if json:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, MinLen
 
@@ -29,6 +29,7 @@ __all__ = [
     "PolicySection",
     "PrivacySection",
     "SecuritySection",
+    "Severity",
     "Waiver",
     "describes",
     "own_paths",
@@ -278,12 +279,34 @@ class Waiver:
             raise ValueError("a waiver needs a reason")
 
 
+#: What the findings of a rule can be by the policy.
+Severity = Literal["note", "warning", "breach"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicySection:
-    """``[policy]``: what must hold, such as ``"fairness.disparate_impact >= 0.8"``, and what is waived."""
+    """``[policy]``: what must hold, and what does not count.
+
+    Attributes
+    ----------
+    require
+        What must hold, such as ``"fairness.disparate_impact >= 0.8"``.
+    waivers
+        Defaults that do not count for a while.
+    severity
+        Rule -> what its findings are, such as ``"fairness.caution" = "breach"``.
+    baseline
+        The folder of an accepted audit: what it has as well, and no better, is no breach.
+    tolerance
+        By how much a measure may be worse than in the baseline: ``"0.01"``, ``"5%"``, or of one measure as
+        ``"fairness.disparate_impact=0.02"``.
+    """
 
     require: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    baseline: Path | None = None
+    tolerance: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,11 @@
+from .baseline import Baseline as Baseline
+from .baseline import read_baseline as read_baseline
+from .baseline import refuse_other as refuse_other
 from .finding import LEVEL_TONES as LEVEL_TONES
 from .finding import LEVELS as LEVELS
 from .finding import Finding as Finding
 from .finding import breached as breached
 from .finding import counts as counts
-from .findings import findings_of as findings_of
 from .formats import FINDINGS_FILES as FINDINGS_FILES
 from .formats import Origin as Origin
 from .formats import findings_json as findings_json
@@ -13,7 +15,10 @@ from .formats import findings_sarif as findings_sarif
 from .formats import findings_schema as findings_schema
 from .formats import origin_of as origin_of
 from .formats import write_findings as write_findings
-from .gating import GATES as GATES
+from .gating import findings_of as findings_of
 from .gating import refuse_waivers as refuse_waivers
 from .rules import CATALOGUE as CATALOGUE
 from .rules import Rule as Rule
+from .severities import GATES as GATES
+from .severities import parse_severities as parse_severities
+from .severities import refuse_severities as refuse_severities

@@ -224,6 +224,7 @@ def _detail(finding: Finding) -> str:
         measured += f", required: {finding.required}"
     lines = [measured, f"Why: {finding.why}"]
     lines += [f"Waiver: {finding.waiver}"] if finding.waiver else []
+    lines += [f"Policy: {finding.decision}"] if finding.decision else []
     lines += [] if finding.level == "pass" else [f"What to do: {finding.action}"]
     return "\n".join([*lines, f"Source: {finding.source}"])
 
@@ -302,7 +303,8 @@ def _table(findings: Iterable[Finding]) -> str:
 
 def _what(finding: Finding) -> str:
     waived = f"<br>*{_cell(finding.waiver)}*" if finding.waiver else ""
-    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}{waived}"
+    decided = f"<br>*{_cell(finding.decision)}*" if finding.decision else ""
+    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}{waived}{decided}"
 
 
 def _measured(finding: Finding) -> str:
@@ -411,6 +413,7 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
         "message": {"text": finding.sentence.replace("](", "] (")},
         **locations,
         **_suppressions(finding),
+        **_baseline_state(finding),
         "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
         "properties": {
             "id": finding.id,
@@ -426,6 +429,9 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
             "source": finding.source,
             "subject": finding.subject,
             "waiver": finding.waiver,
+            "default": finding.default,
+            "decision": finding.decision,
+            "baseline": finding.baseline,
         },
     }
 
@@ -436,6 +442,21 @@ def _suppressions(finding: Finding) -> dict[str, Any]:
         return {}
     accepted = {"kind": "external", "status": "accepted", "justification": finding.waiver}
     return {"suppressions": [accepted]}
+
+
+#: What is no longer measured is not absent: readers leave out results that are.
+_STATES: Final = {
+    "new": "new",
+    "worse": "updated",
+    "known": "unchanged",
+    "fixed": "updated",
+    "gone": "updated",
+}
+
+
+def _baseline_state(finding: Finding) -> dict[str, str]:
+    """Return what became of a result since the baseline; nothing without one."""
+    return {"baselineState": _STATES[finding.baseline]} if finding.baseline else {}
 
 
 def _physical(path: str, line: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from trivet.place import EVERY, matches
 
-__all__ = ["CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "Rule", "rule_about"]
+__all__ = ["BASELINE", "CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "WAIVER", "Rule", "rule_about"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Rule:
 
 
 REQUIREMENT: Final = "policy.requirement"
+WAIVER: Final = "policy.waiver"
+BASELINE: Final = "policy.baseline"
 IMPACT: Final = "fairness.disparate-impact"
 METRIC: Final = "fairness.metric"
 _RULES: Final = (
@@ -60,11 +62,20 @@ _RULES: Final = (
         heading="Requirements",
     ),
     Rule(
-        id="policy.waiver",
+        id=WAIVER,
         title="A waiver of the policy",
         why="A waiver that nothing needs hides the next breach of its rule.",
         action="Take it out of [[policy.waivers]] in audit.toml, or decide anew when it is to expire.",
         heading="Waivers",
+    ),
+    Rule(
+        id=BASELINE,
+        title="The baseline",
+        why="Held against an accepted audit, only what is new or measurably worse is a breach; what the "
+        "accepted audit judged and this one does not would pass unseen.",
+        action="Measure it again. Where the system was changed on purpose, accept a new audit as the "
+        "baseline.",
+        heading="Baseline",
     ),
     Rule(
         id="security.verdict",

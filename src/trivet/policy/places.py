@@ -21,6 +21,7 @@ __all__ = [
     "Measured",
     "candidate_words",
     "measure",
+    "measured_places",
     "named_place",
     "nearest_names",
     "place_words",
@@ -354,6 +355,13 @@ def nodes_at(path: str) -> tuple[_Node, ...]:
             items = [found for node in here for found in _children(node, EVERY)]
             here = [node for node in items if item.partition("=")[0] in node.get("properties", {})]
     return tuple(here)
+
+
+def measured_places(name: str) -> tuple[str, ...]:
+    """Return the patterns of places that a short name or a place means; none where no record has them."""
+    if name in SHORT_NAMES:
+        return tuple(each.place for each in SHORT_NAMES[name])
+    return (name,) if nodes_at(name) else ()
 
 
 def values_at(path: str) -> tuple[Any, ...]:

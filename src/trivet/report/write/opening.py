@@ -105,6 +105,7 @@ def _finding(finding: Finding, tell: Tell) -> str:
         "Required": escape_html(finding.required),
         "Why it matters": _prose(finding.why),
         "Waiver": escape_html(finding.waiver),
+        "Policy": escape_html(finding.decision),
         "What to do": "" if finding.level == "pass" else _prose(finding.action),
         "Source": escape_html(finding.source),
     }
