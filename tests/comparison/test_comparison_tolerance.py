@@ -118,12 +118,12 @@ def test_what_is_computed_has_a_tolerance_too_and_a_setting_has_none():
     before = example_record()
     spent = before.privacy.published.correction.spent_epsilon
     after = changed(before, EPSILON, spent * 1.04)
-    after = changed(after, "privacy.published.counting.settings.epsilon", 0.1004)
+    after = changed(after, "privacy.plan.epsilon", before.privacy.plan.epsilon * 1.001)
     for tolerance, expected in (([], ("exact change", "worse")), (["5%"], ("within tolerance", None))):
         found, rows = outcomes(before, after, *tolerance)
         assert rows[EPSILON] == expected
         assert len(found.regressions) == (expected[1] == "worse")
-        assert rows["privacy.published.counting.settings.epsilon"][0] == "exact change"
+        assert rows["privacy.plan.epsilon"][0] == "exact change"
 
 
 def test_a_difference_as_large_as_its_tolerance_is_within():

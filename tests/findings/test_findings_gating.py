@@ -87,7 +87,8 @@ def test_a_default_that_is_replaced_stays_a_warning_that_says_so(alone):
     found = findings_of(alone, parse_requirements(["security.verdict == 'backdoored'"]), day=DAY)
     (verdict,) = [each for each in found if each.id == "security.verdict"]
     assert verdict.level == "warning"
-    assert "policy.1 stands in the place of this default" in verdict.message
+    assert "policy.1 stands in the place of this default" in verdict.decision
+    assert verdict.decision in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_a_waiver_holds_for_its_rule_and_subject_through_its_last_day(alone, def
         assert "replaced in May" in mechanism.waiver
         assert waiver.expires.isoformat() in mechanism.waiver
     elif subject != "another":
-        assert f"expired on {waiver.expires.isoformat()}: replaced in May" in mechanism.message
+        assert f"expired on {waiver.expires.isoformat()}: replaced in May" in mechanism.decision
     else:
         assert found["policy.waiver.1"].level == "note"
 

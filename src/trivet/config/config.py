@@ -296,7 +296,7 @@ class PolicySection:
     severity
         Rule -> what its findings are, such as ``"fairness.caution" = "breach"``.
     baseline
-        The folder of an accepted audit: what it has as well, and no better, is no breach.
+        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
     tolerance
         By how much a measure may be worse than in the baseline: ``"0.01"``, ``"5%"``, or of one measure as
         ``"fairness.disparate_impact=0.02"``.

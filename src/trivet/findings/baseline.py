@@ -102,7 +102,7 @@ _Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class _Since:
-    """What became of one measurement since the baseline."""
+    """State of one measurement since the baseline."""
 
     state: State
     text: str
@@ -141,7 +141,7 @@ class _Against:
         return _key(finding, ground, pair) in self.known
 
     def since(self, finding: Finding, ground: Ground) -> _Since:
-        """Return what became of what a breach rests on."""
+        """Return the state of what a breach rests on."""
         state, text = self._since(finding, ground)
         return _Since(state, text, not ground.place.endswith(".verdict") or bool(ground.detail))
 

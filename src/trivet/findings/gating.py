@@ -35,7 +35,7 @@ def today() -> date:
 
 
 def refuse_waivers(waivers: Sequence["Waiver"], severity: Mapping[str, "Severity"] = NO_SEVERITY) -> None:
-    """Refuse waivers of rules that are no breach, neither by default nor by their severity.
+    """Refuse waivers of rules that never are a breach, by default or by their severity.
 
     Raises
     ------

@@ -30,7 +30,7 @@ SEVERITIES: Final[tuple["Severity", ...]] = ("note", "warning", "breach")
 _LEVELS: Final[Mapping[str, "Severity"]] = {each: each for each in SEVERITIES}
 #: Rules of which a note is what was found, and not a remark beside it.
 _FOUND_AS_NOTES: Final = frozenset({"effects.worse", "fairness.mitigation", "privacy.noise", WAIVER})
-#: Rules that tell of every audit what they tell, so that they cannot be breached.
+#: Rules with a finding in every audit, so that they cannot be breached.
 _REMARKS: Final = frozenset(
     {"privacy.plan", "privacy.training", *(rule for rule in CATALOGUE if rule.startswith("correction."))}
 )
@@ -42,7 +42,7 @@ def parse_severities(texts: Sequence[str]) -> dict[str, "Severity"]:
     Raises
     ------
     UsageError
-        If a text is no rule and level, or no severity can be set so.
+        If a text is not a rule and a level, or no severity can be set so.
     """
     found: dict[str, Severity] = {}
     for text in texts:
@@ -58,7 +58,7 @@ def parse_severities(texts: Sequence[str]) -> dict[str, "Severity"]:
 
 
 def refuse_severities(severity: Mapping[str, "Severity"]) -> None:
-    """Refuse severities of what is no rule, has none, or would hide a breach.
+    """Refuse severities of unknown rules, of rules without one, and those that would hide a breach.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _why_not(rule: str, level: "Severity") -> str | None:
     if rule == BASELINE:
         return "what the baseline judged and this audit does not is a breach; take this audit as the baseline"
     if rule in _REMARKS:
-        return "it is told of every audit, so it cannot be breached; hold its figure to a bound in require"
+        return "it stands in every audit, so it cannot be breached; hold its figure to a bound in require"
     if rule in GATES and level == "note":
         return "it is a breach by default and stays a warning at least, so that nothing hides it"
     return None
