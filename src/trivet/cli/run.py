@@ -53,18 +53,15 @@ if TYPE_CHECKING:
     from trivet.findings import Baseline, Finding
 
 Several = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)]
-FormatName = Literal["json", "junit", "sarif", "markdown"]
-_FILES: Final[Mapping[FormatName, str]] = {
-    "json": "findings.json",
-    "junit": "findings.junit.xml",
-    "sarif": "findings.sarif",
-    "markdown": "findings.md",
-}
-_ESCAPES: Final[Mapping[FormatName, Callable[[str], str]]] = {
+FormatName = Literal["json", "junit", "sarif", "markdown", "github", "gitlab"]
+#: How a character is written otherwise in a format; None where a CI system is to obey the whole.
+_ESCAPES: Final[Mapping[FormatName, Callable[[str], str] | None]] = {
     "json": as_json_escape,
     "junit": as_entity,
     "sarif": as_json_escape,
     "markdown": as_entity,
+    "github": None,
+    "gitlab": as_json_escape,
 }
 
 
@@ -138,7 +135,7 @@ def gate(
         files = findings.write_findings(found, out, origin=origin)
     if (chosen := "json" if json else format) is not None:
         shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]
-        print_text(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin), _ESCAPES[chosen])
+        print_text(findings.FORMATS[chosen](shown, origin), _ESCAPES[chosen])
     else:
         console = results_console()
         print_findings(console, found)

@@ -54,9 +54,12 @@ class _Results(Console):
         raise  # noqa: PLE0704 - called while the error is handled
 
 
-def print_text(text: str, escape: Callable[[str], str]) -> None:
-    """Print a document to standard output, inert; `escape` writes a character otherwise in its format."""
-    sys.stdout.write(inert(text, escape))
+def print_text(text: str, escape: Callable[[str], str] | None) -> None:
+    """Print a document to standard output, inert; `escape` writes a character otherwise in its format.
+
+    None prints it as it is: commands to a CI system, in which what others wrote is escaped already.
+    """
+    sys.stdout.write(text if escape is None else inert(text, escape))
 
 
 def print_files(console: Console, files: Iterable[Path]) -> None:
