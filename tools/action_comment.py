@@ -133,7 +133,7 @@ def main(path: str) -> None:
         print(write_comment(path))
     except Exception as error:  # noqa: BLE001 - the gate decides, not the comment
         said = getattr(error, "stderr", None) or f"{type(error).__name__}: {error}"
-        line = " ".join(str(said).split())[:500].replace("%", "%25")
+        line = " ".join(str(said).split())[-500:].replace("%", "%25")
         print(
             f"::warning title=trivet::The comment was not written: {line}. It needs the permission "
             "pull-requests, write; `comment: false` leaves it out."
