@@ -5,7 +5,7 @@
 The action runs it, with these variables: ``REPOSITORY`` and ``NUMBER`` of the pull request, ``NAME`` of the
 audit, ``CODE`` that it ended with, ``RUN_URL`` of the log, ``GH_TOKEN``. A comment that this wrote begins
 with a marker of the name, and is written anew instead of another one being added. Whatever happens here is
-a warning: a comment that cannot be written is no reason for a gate to fail.
+a warning: the audit decides whether the gate fails, and not the comment.
 """
 
 import json

@@ -97,7 +97,7 @@ class AuditError(Exception):
 
 
 class BreachError(Exception):
-    """What a test of an audit found."""
+    """Breaches that a test of an audit found."""
 
 
 class _Audits:

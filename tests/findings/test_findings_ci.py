@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -284,14 +285,42 @@ def test_the_action_installs_what_the_repository_has():
 
 
 def test_the_snippets_of_the_page_use_the_action_and_the_files():
-    github, gitlab = SNIPPETS
+    github, gitlab, pre_commit = SNIPPETS
     (job,) = github["jobs"].values()
     (used,) = [step for step in job["steps"] if "/trivet@" in step["uses"]]
     assert used["with"].keys() <= ACTION["inputs"].keys()
-    assert github["permissions"]["security-events"] == "write"
+    assert {github["permissions"][each] for each in ("security-events", "pull-requests")} == {"write"}
     report = gitlab["audit"]["artifacts"]["reports"]["junit"]
     assert Path(report).name in FINDINGS_FILES
     assert any(f"--out {Path(report).parent}" in line for line in gitlab["audit"]["script"])
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [each["id"] for each in pre_commit["repos"][0]["hooks"]] == [each["id"] for each in hooks]
+    jenkins = re.search(r"^```groovy\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[1]
+    assert f"junit '{report}'" in jenkins
+
+
+def test_the_page_lists_every_input_with_its_default():
+    for name, given in ACTION["inputs"].items():
+        assert f"| `{name}` | `{given['default']}` |" in PAGE
+
+
+@pytest.mark.parametrize(("folder", "ends"), [("trivet-out", 0), ("gone", 1)])
+def test_the_report_of_gitlab_is_written_after_a_verdict_and_only_then(breached, tmp_path, folder, ends):
+    (line,) = SNIPPETS[1]["audit"]["after_script"]
+    (tmp_path / "audit.toml").write_text(PLAN)
+    (tmp_path / "trivet-out").symlink_to(breached.folder / folder)
+    subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{breached.folder / 'bin'}:/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+    written = tmp_path / "codequality.json"
+    assert written.exists() == (ends == 0)
+    if ends == 0:
+        (issue, *_) = json.loads(written.read_text())
+        assert (issue["severity"], issue["location"]["lines"]) == ("critical", {"begin": 9})
 
 
 def test_the_page_lists_every_short_name_and_every_file():

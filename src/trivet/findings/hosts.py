@@ -10,7 +10,7 @@ from trivet.wording import one_line
 
 __all__ = ["findings_github", "findings_gitlab"]
 
-#: GitLab's severities, by the level of a finding; what passes is no issue of quality.
+#: GitLab's severities, by the level of a finding; what passes is left out.
 _SEVERITIES: Final[Mapping[Level, str]] = {"breach": "critical", "warning": "minor", "note": "info"}
 #: GitHub cuts a longer message off.
 _MOST_CHARACTERS: Final = 4_000
