@@ -139,6 +139,15 @@ def test_breaches_are_annotations_where_there_is_no_code_scanning(breached):
     assert line.startswith("::error file=audit.toml,line=9,title=trivet%3A policy.requirement::privacy.plan")
 
 
+@pytest.mark.parametrize("refused", [(), ("Alerts",)], ids=["alerts", "refused"])
+def test_alerts_that_are_refused_become_annotations_and_fail_nothing(breached, refused):
+    steps = [STEPS["Alerts"], STEPS["Annotations"]]
+    job = Job(breached.folder, {}, PULL_REQUEST, refused=refused)
+    run_action({**ACTION, "runs": {"steps": steps}}, job)
+    assert job.failed == 0
+    assert ("::error " in job.logs.get("Annotations", "")) == bool(refused)
+
+
 def test_the_comment_is_added_once_and_then_updated(breached):
     (comment,) = breached.comments
     assert comment["body"].startswith("<!-- trivet:audit.toml -->\n## trivet: ")
