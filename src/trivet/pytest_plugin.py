@@ -58,8 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Do nothing where no audit is named; else let pytest collect the audits."""
-    files: list[str] = config.getoption("trivet", default=[])
-    folders: list[str] = config.getoption("trivet_out", default=[])
+    files: list[str] = list(config.getoption("trivet", default=[]) or ())
+    folders: list[str] = list(config.getoption("trivet_out", default=[]) or ())
     if not files and not folders:
         return
     if files and folders and len(files) != len(folders):

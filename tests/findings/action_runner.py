@@ -62,6 +62,8 @@ class Job:
     environment: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
     used: dict = field(default_factory=dict)
+    #: Names of steps by other actions that fail.
+    refused: tuple = ()
     logs: dict = field(default_factory=dict)
     failed: int = 0
 
@@ -103,6 +105,9 @@ def run_step(step, values, job):
     name = step.get("name", step.get("uses"))
     if "uses" in step:
         job.used[name] = {key: filled(value, values) for key, value in step.get("with", {}).items()}
+        if name in job.refused:
+            job.outputs[f"{step.get('id', name)}.outcome"] = "failure"
+            job.failed = job.failed or int(not step.get("continue-on-error"))
         return
     output = job.folder / "output"
     output.write_text("")

@@ -86,6 +86,8 @@ def test_the_audit_goes_on_after_a_breach_and_stops_at_a_failure(tmp_path, code,
     assert done.returncode == ends
     assert (tmp_path / "output").read_text() == f"code={code}\n"
     assert (tmp_path / "calls").read_text() == "run a b.toml; echo x --out o ut\n"
+    run_step("Audit", tmp_path, CONFIG="a.toml", OUT="o", BASELINE="b c; echo y")
+    assert (tmp_path / "calls").read_text().endswith("run a.toml --out o --baseline b c; echo y\n")
 
 
 @pytest.mark.parametrize(("code", "ends"), [(0, 0), (1, 0), (2, 1), (3, 1)])
@@ -135,6 +137,15 @@ def test_the_action_installs_the_least_caches_it_and_ends_with_the_verdict(breac
 def test_breaches_are_annotations_where_there_is_no_code_scanning(breached):
     (line,) = breached.logs["Annotations"].splitlines()
     assert line.startswith("::error file=audit.toml,line=9,title=trivet%3A policy.requirement::privacy.plan")
+
+
+@pytest.mark.parametrize("refused", [(), ("Alerts",)], ids=["alerts", "refused"])
+def test_alerts_that_are_refused_become_annotations_and_fail_nothing(breached, refused):
+    steps = [STEPS["Alerts"], STEPS["Annotations"]]
+    job = Job(breached.folder, {}, PULL_REQUEST, refused=refused)
+    run_action({**ACTION, "runs": {"steps": steps}}, job)
+    assert job.failed == 0
+    assert ("::error " in job.logs.get("Annotations", "")) == bool(refused)
 
 
 def test_the_comment_is_added_once_and_then_updated(breached):
@@ -301,7 +312,8 @@ def test_the_snippets_of_the_page_use_the_action_and_the_files():
 
 def test_the_page_lists_every_input_with_its_default():
     for name, given in ACTION["inputs"].items():
-        assert f"| `{name}` | `{given['default']}` |" in PAGE
+        default = f"`{given['default']}`" if given["default"] else "none"
+        assert f"| `{name}` | {default} |" in PAGE
 
 
 @pytest.mark.parametrize(("folder", "ends"), [("trivet-out", 0), ("gone", 1)])

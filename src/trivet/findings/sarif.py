@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from trivet.findings.finding import LEVELS, Finding, Level
-from trivet.findings.gating import GATES
 from trivet.findings.origin import Origin, fingerprints, line_of, uri_of
 from trivet.findings.rules import CATALOGUE, REQUIREMENT, Rule
+from trivet.findings.severities import GATES
 from trivet.findings.taxonomies import FRAMEWORKS, Framework, Item, bears_on, is_instance, items_of, rule_of
 
 __all__ = ["findings_sarif"]
