@@ -202,10 +202,10 @@ def test_every_format_shows_a_waiver(alone):
 
 def test_a_breach_names_the_group_and_the_measure(alone):
     (found, *_) = findings_of(alone, parse_requirements(["fairness.disparate_impact.low >= 0.8"]), day=DAY)
-    assert "lower end of disparate impact of group 'Eskimo' of attribute 'race'" in found.message
+    assert "lower end of disparate impact of Eskimo (race)" in found.message
     assert "attributes.0" not in found.message
     (found, *_) = findings_of(alone, parse_requirements(["privacy.mechanism_epsilon <= 1"]), day=DAY)
-    assert "epsilon lower of mechanism 'shop.noise:noisy_count'" in found.message
+    assert "least epsilon shown of shop.noise:noisy_count" in found.message
 
 
 def test_commands_stand_as_code_and_passes_ask_for_nothing(alone):
