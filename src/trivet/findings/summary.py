@@ -25,6 +25,7 @@ __all__ = [
     "PartSummary",
     "Summary",
     "counted",
+    "leg_summaries",
     "made_of",
     "summary_of",
 ]
@@ -220,17 +221,19 @@ def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Mad
         What the manifest says; None where there is none.
     """
     made = made or Made()
-    word, against = _outcome(record, findings)
+    legs = leg_summaries(record, made)
+    word, against = _outcome(record, findings, legs)
+    about = record.get("audit", {})
     by_weight = sorted(findings, key=lambda each: -LEVELS.index(each.level))
     return Summary(
-        title=one_line(record["audit"]["title"], limit=200),
+        title=one_line(about.get("title", ""), limit=200),
         word=word,
         tone=_TONES[word],
         against=against,
         counted=counted(findings),
         made=made,
-        seed=record["audit"]["seed"],
-        legs=leg_summaries(record, made),
+        seed=about.get("seed"),
+        legs=legs,
         lines=tuple(_line(record, each) for each in by_weight),
     )
 
@@ -257,14 +260,16 @@ def leg_summaries(record: Mapping[str, Any], made: Made) -> tuple[LegSummary, ..
     return tuple(found)
 
 
-def _outcome(record: Mapping[str, Any], findings: Sequence[Finding]) -> tuple[str, str]:
+def _outcome(
+    record: Mapping[str, Any], findings: Sequence[Finding], legs: Sequence[LegSummary]
+) -> tuple[str, str]:
     """Return the word for the whole audit, and what it rests on."""
     breaches = [each for each in findings if each.level == "breach"]
     requirements = [each for each in findings if each.rule == REQUIREMENT]
     gating = [*requirements, *(each for each in findings if each.rule in GATES)]
     against = _against(requirements, findings)
     unmeasured = [each for each in gating if each.value is None]
-    unknown = len(unmeasured) or sum(part.word == UNKNOWN for part in verdicts_of(record))
+    unknown = len(unmeasured) or sum(part.word == UNKNOWN for leg in legs for part in leg.parts)
     if any(each.value is not None for each in breaches):
         return FAILED, against
     if breaches or unknown:
@@ -273,7 +278,7 @@ def _outcome(record: Mapping[str, Any], findings: Sequence[Finding]) -> tuple[st
     if not gating:
         return UNJUDGED, "nothing in it is held against a threshold"
     if not requirements and all(_is_demonstration(record, each) for each in gating):
-        return DEMONSTRATION, "of the embedded network and table, in which nothing counts as a breach"
+        return DEMONSTRATION, "on what comes with trivet: nothing in it counts as a breach"
     return PASSED, against
 
 
@@ -329,7 +334,7 @@ def _interval(finding: Finding) -> str:
         return ""
     low, high = (None if end is None else _number(end) for end in (finding.low, finding.high))
     ends = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
-    return f"{ends} at {finding.interval_level:.0%}"
+    return f"{finding.interval_level:.0%}: {ends}"
 
 
 def _number(value: float) -> str:
