@@ -45,6 +45,8 @@ LEVEL_WORDS: Final[Mapping[Level, tuple[str, str]]] = MappingProxyType(
 )
 #: Digits of a digest that a card shows.
 DIGITS: Final = 12
+#: Parts of a leg that are named.
+MOST_PARTS: Final = 3
 #: Groups of an attribute that are named, and attributes.
 MOST_GROUPS: Final = 4
 MOST_ATTRIBUTES: Final = 3
@@ -103,6 +105,23 @@ class LegSummary:
     def heading(self) -> str:
         """Name of the leg for people."""
         return HEADINGS.get(self.leg, self.leg)
+
+    @property
+    def shown(self) -> tuple[tuple[PartSummary, ...], int]:
+        """Return the first parts, those with the leg's verdict before all, and how many more there are."""
+        parts = sorted(self.parts, key=lambda part: part.word != self.word)
+        return tuple(parts[:MOST_PARTS]), max(len(parts) - MOST_PARTS, 0)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return what was audited, a line a part; with the verdict of each where the leg has several."""
+        shown, more = self.shown
+        texts = [self.reason] if self.reason else []
+        for part in shown:
+            word = f"{part.word}: " if len(self.parts) > 1 and self.word else ""
+            digest = f" ({part.short_digest})" if part.digest else ""
+            texts.append(f"{word}{part.name}{digest}{', ' if part.facts else ''}{part.facts}")
+        return (*texts, *([f"and {more} more"] if more else []))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from trivet.findings.rules import REQUIREMENT
-from trivet.findings.summary import LegSummary, Line, PartSummary, Summary
+from trivet.findings.summary import Line, Summary
 from trivet.report.text import tree
 from trivet.report.write.writer import Writer
 
@@ -12,15 +12,12 @@ __all__ = [
     "MOST_LINES",
     "findings_blocks",
     "outcome_of",
-    "part_texts",
-    "parts_shown",
     "policy_text",
     "telling_figures",
 ]
 
-#: Findings that a card lists, and parts of a leg that it names.
-MOST_LINES: Final = 12
-MOST_PARTS: Final = 3
+#: Findings that a card lists.
+MOST_LINES: Final = 10
 #: The figures of each leg, the most telling first.
 TELLING: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("security_scan_trigger", "security_scan_profile", "trigger_reconstructed"),
@@ -52,23 +49,6 @@ def telling_figures(summary: Summary, figures: Sequence[tree.Figure]) -> dict[st
     if not found and figures:
         found[""] = figures[0]
     return found
-
-
-def parts_shown(leg: LegSummary) -> tuple[tuple[PartSummary, ...], int]:
-    """Return the first parts of a leg, those with its verdict before all, and how many more there are."""
-    parts = sorted(leg.parts, key=lambda part: part.word != leg.word)
-    return tuple(parts[:MOST_PARTS]), max(len(parts) - MOST_PARTS, 0)
-
-
-def part_texts(leg: LegSummary) -> list[str]:
-    """Return what was audited, a line a part; with the verdict of each where a leg has several."""
-    shown, more = parts_shown(leg)
-    texts = [leg.reason] if leg.reason else []
-    for part in shown:
-        word = f"{part.word}: " if len(leg.parts) > 1 and leg.word else ""
-        digest = f" ({part.short_digest})" if part.digest else ""
-        texts.append(f"{word}{part.name}{digest}{', ' if part.facts else ''}{part.facts}")
-    return [*texts, *([f"and {more} more"] if more else [])]
 
 
 def findings_blocks(writer: Writer, summary: Summary) -> tree.Nodes:
@@ -134,3 +114,10 @@ def policy_text(requirements: Sequence[object], summary: Summary) -> str:
     if requirements:
         return f"Beside the requirements the defaults hold {told}."
     return f"No requirement is set; [policy] in audit.toml has room. The defaults hold {told}."
+
+
+def outcome_of(line: Line) -> str:
+    """Return what became of a requirement."""
+    if line.finding.value is None:
+        return "not measured"
+    return "met" if line.finding.level == "pass" else line.finding.level

@@ -9,7 +9,7 @@ from trivet.findings.rules import REQUIREMENT
 from trivet.findings.summary import HEADINGS, LEVEL_WORDS, LegSummary, Line, PartSummary, Summary
 from trivet.place import spelling
 from trivet.report.text.values import Value, escape_html
-from trivet.report.write.details import MOST_LINES, outcome_of, parts_shown, policy_text
+from trivet.report.write.details import MOST_LINES, outcome_of, policy_text
 from trivet.verdict import Tone, sign
 from trivet.wording import one_line
 
@@ -74,7 +74,7 @@ def card(summary: Summary, tell: Tell, thumbnails: Mapping[str, str]) -> str:
 
 
 def _leg(leg: LegSummary, thumbnail: str, *, alone: bool) -> str:
-    shown, more = parts_shown(leg)
+    shown, more = leg.shown
     items = "".join(_part(part, alone=len(leg.parts) == 1 or not leg.word) for part in shown)
     items += f"<li>and {more} more</li>" if more else ""
     parts = f'<ul class="parts">{items}</ul>' if items else ""

@@ -8,7 +8,7 @@ from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import Value, escape_tex
-from trivet.report.write.details import MOST_LINES, findings_blocks, part_texts, telling_figures
+from trivet.report.write.details import MOST_LINES, findings_blocks, telling_figures
 from trivet.report.write.writer import Writer
 
 _ALIGN = {"left": "l", "right": "r", "center": "c"}
@@ -50,7 +50,7 @@ def _card(document: Document, summary: Summary, figures: str) -> str:
     ]
     for leg in summary.legs:
         begin = f"\\textbf{{{escape_tex(f'{leg.heading}: {leg.word}'.removesuffix(': '))}}}"
-        told.append("; ".join([begin, *map(escape_tex, part_texts(leg))]))
+        told.append("; ".join([begin, *map(escape_tex, leg.texts)]))
     told += ["\\hfill ".join(shown)] if shown else []
     for line in lines:
         required = f"; required: {escape_tex(line.required)}" if line.required else ""

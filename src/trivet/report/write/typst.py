@@ -10,7 +10,7 @@ from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import SUPERSCRIPTS, escape_typst, lower
-from trivet.report.write.details import MOST_LINES, findings_blocks, part_texts, telling_figures
+from trivet.report.write.details import MOST_LINES, findings_blocks, telling_figures
 from trivet.report.write.writer import Writer, pair_bars
 
 _BREAK_AFTER = "./_=[-"
@@ -65,7 +65,7 @@ def _card(document: Document, summary: Summary, figures: str) -> str:
 
 
 def _leg(leg: LegSummary, picture: tree.Figure | None, figures: str) -> str:
-    parts = [_breakable(text) for text in part_texts(leg)]
+    parts = [_breakable(text) for text in leg.texts]
     file = "none" if picture is None else escape_typst(f"{figures}/{picture.name}.pdf")
     alt = "none" if picture is None else escape_typst(picture.alt)
     return (
