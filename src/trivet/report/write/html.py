@@ -205,9 +205,9 @@ def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
 
 
 def html_page(
-    document: Document, summary: Summary, figures: Path, *, record: Mapping[str, Any] | None = None
+    document: Document, summary: Summary | None, figures: Path, *, record: Mapping[str, Any] | None = None
 ) -> str:
-    """Write the page: the card, what the findings mean, abstract, contents, then the evidence."""
+    """Write the page: the card where there is one, what the findings mean, abstract, then the evidence."""
     facts = record or {}
     tell = cache(partial(origin_lines, document=document, record=facts))
     writer = _HtmlWriter(figures, facts, tell)
@@ -215,11 +215,12 @@ def html_page(
     for name in ("css", "js"):
         asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
         whole["meta"][name] = writer.variable(asset)
-    telling = telling_figures(summary, tree.figures_of(document.blocks))
-    thumbnails = {leg: thumbnail(node, writer.drawings[node.name]) for leg, node in telling.items()}
-    whole["meta"]["provenance"] = writer.variable(escape_html(summary.provenance))
-    whole["meta"]["card"] = writer.variable(card(summary, tell, thumbnails))
-    whole["meta"]["findings"] = writer.variable(findings_section(summary, tell))
+    if summary is not None:
+        telling = telling_figures(summary, tree.figures_of(document.blocks))
+        thumbnails = {leg: thumbnail(node, writer.drawings[node.name]) for leg, node in telling.items()}
+        whole["meta"]["provenance"] = writer.variable(escape_html(summary.provenance))
+        whole["meta"]["card"] = writer.variable(card(summary, tell, thumbnails))
+        whole["meta"]["findings"] = writer.variable(findings_section(summary, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
         return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))

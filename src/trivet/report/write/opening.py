@@ -58,7 +58,7 @@ def card(summary: Summary, tell: Tell, thumbnails: Mapping[str, str]) -> str:
     parts = [
         f'<section class="card {summary.tone}" aria-labelledby="outcome">',
         f'<div class="outcome">{_icon(summary.tone)}',
-        f'<p id="outcome" class="word">{escape_html(summary.word)}</p>{against}{counted}</div>',
+        f'<p id="outcome" class="word">{escape_html(summary.word)}</p>\n{against}\n{counted}</div>',
     ]
     if summary.legs:
         alone = sum(bool(leg.parts or leg.reason) for leg in summary.legs) == 1
@@ -80,13 +80,13 @@ def _leg(leg: LegSummary, thumbnail: str, *, alone: bool) -> str:
     parts = f'<ul class="parts">{items}</ul>' if items else ""
     reason = f'<p class="reason">{escape_html(leg.reason)}</p>' if leg.reason else ""
     head = (
-        f'<p class="verdict">{_icon(leg.tone)}<span class="leg">{escape_html(leg.heading)}</span> '
+        f'<p class="verdict">{_icon(leg.tone)} <span class="leg">{escape_html(leg.heading)}</span> '
         f'<strong class="word">{escape_html(leg.word)}</strong></p>'
         if leg.word
         else ""
     )
     room = " alone" if alone and thumbnail else "" if leg.parts or reason else " bare"
-    return f'<li class="{leg.tone}{room}">{head}{thumbnail}{reason}{parts}</li>'
+    return f'<li class="{leg.tone}{room}">{head}{thumbnail}{reason}\n{parts}</li>'
 
 
 def _part(part: PartSummary, *, alone: bool) -> str:
@@ -112,13 +112,15 @@ _HEADS: Final = (
 
 
 def _line(line: Line, tell: Tell) -> str:
-    required = f'<span class="required">{escape_html(line.required)}</span>' if line.required else ""
-    return (
-        f'<li class="{line.tone}">{_icon(line.tone)}'
-        f'<span class="word">{LEVEL_WORDS[line.finding.level][0]}</span>'
-        f'<a class="name" href="#{_anchor(line.finding)}">{escape_html(line.name)}</a>'
-        f'<span class="measured">{_measured(line, tell)}</span>{required}</li>'
-    )
+    word, anchor = LEVEL_WORDS[line.finding.level][0], _anchor(line.finding)
+    cells = [
+        _icon(line.tone),
+        f'<span class="word">{word}</span>',
+        f'<a class="name" href="#{anchor}">{escape_html(line.name)}</a>',
+        f'<span class="measured">{_measured(line, tell)}</span>',
+        f'<span class="required">{escape_html(line.required)}</span>' if line.required else "",
+    ]
+    return f'<li class="{line.tone}">{" ".join(filter(None, cells))}</li>'
 
 
 def _measured(line: Line, tell: Tell) -> str:
