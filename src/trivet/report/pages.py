@@ -72,7 +72,7 @@ def write_page(
         **to_jsonable_python(legs),
         **page.facts(result),
     }
-    made = {"version": version("trivet"), "data": path.with_suffix(".json").name}
+    made = {"version": version("trivet"), "data": path.with_suffix(".json").name, "told": None}
     facts["page"] = made | facts.get("page", {})
     prose = read_prose(*page.prose)
     prose = {name: prose[name] for name in sorted(prose, key=lambda name: page.moved.get(name, name))}
