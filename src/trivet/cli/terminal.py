@@ -183,6 +183,8 @@ def verdict_text(tone: Tone, word: str, *, on: str) -> str:
 CARD_LINES: Final = 25
 CARD_COLUMNS: Final = 100
 _LEG: Final = 10
+#: Lines of all legs, from which on each part of them has one only.
+LEG_LINES: Final = 10
 
 
 def print_card(console: Console, summary: "Summary", *, more_in: str = "findings.md") -> None:
@@ -202,8 +204,10 @@ def print_card(console: Console, summary: "Summary", *, more_in: str = "findings
     for text in filter(None, (summary.against, summary.counted, summary.provenance)):
         lines += _wrapped(text, width, "  ")
     lines.append("")
-    for leg in summary.legs:
-        lines += _leg_lines(leg, width)
+    legs = [line for leg in summary.legs for line in _leg_lines(leg, width)]
+    if len(legs) > LEG_LINES:
+        legs = [line for leg in summary.legs for line in _leg_lines(leg, width, brief=True)]
+    lines += legs
     room = CARD_LINES - len(lines) - 2
     found: list[str] = []
     shown = 0
@@ -221,10 +225,11 @@ def print_card(console: Console, summary: "Summary", *, more_in: str = "findings
         console.print(each)
 
 
-def _leg_lines(leg: "LegSummary", width: int) -> list[str]:
-    """Return a line with the verdict of a leg, and what was audited below it."""
+def _leg_lines(leg: "LegSummary", width: int, *, brief: bool = False) -> list[str]:
+    """Return a line with the verdict of a leg, and what was audited below it: in brief, a line a part."""
     head = f"{leg.heading.lower():<{_LEG}}{marked(leg.tone, leg.word, bold=True)}"
-    return [head, *(line for text in leg.texts for line in _wrapped(text, width, " " * _LEG))]
+    texts = [one_line(text, limit=width - _LEG) for text in leg.texts] if brief else leg.texts
+    return [head, *(line for text in texts for line in _wrapped(text, width, " " * _LEG))]
 
 
 def _finding_lines(line: "Line", width: int) -> list[str]:
