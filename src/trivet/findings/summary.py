@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from trivet.audited import JudgedPart, demonstrates, network_of, verdicts_of
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
-from trivet.findings.gating import GATES
 from trivet.findings.rules import REQUIREMENT
+from trivet.findings.severities import GATES
 from trivet.policy.names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
 from trivet.wording import amount, listed, one_line
@@ -133,7 +133,8 @@ class Line:
     finding
         What it is of.
     name
-        What was measured, of which group, network, model or mechanism.
+        What was measured, of which group, network, model or mechanism; and what became of a breach since the
+        baseline.
     value
         As people read it.
     interval
@@ -305,7 +306,8 @@ def _against(requirements: Sequence[Finding], findings: Sequence[Finding]) -> st
     number = len(requirements)
     own = f"{number} requirement{'s'[: number != 1]} and the defaults" if number else "the defaults alone"
     waived = sum(bool(each.waiver) for each in findings)
-    return f"against {own}{f', {waived} waived' if waived else ''}"
+    since = any(each.baseline for each in findings)
+    return f"against {own}{' and a baseline' if since else ''}{f', {waived} waived' if waived else ''}"
 
 
 def _is_demonstration(record: Mapping[str, Any], finding: Finding) -> bool:
@@ -320,9 +322,10 @@ def _is_demonstration(record: Mapping[str, Any], finding: Finding) -> bool:
 
 def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     name = _name(record, finding)
+    since = f" ({finding.baseline})" if finding.baseline else ""
     return Line(
         finding=finding,
-        name=name[:1].upper() + name[1:],
+        name=f"{name[:1].upper()}{name[1:]}{since}",
         value=_value(finding.value),
         interval=_interval(finding),
         required=finding.title if finding.rule == REQUIREMENT else finding.required,

@@ -85,6 +85,8 @@ def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Nodes:
     if not listed:
         required = f"; required: {line.required}" if line.required else ""
         told.append(writer.said(f" {line.name}: {line.measured}{required}."))
+    if finding.decision:
+        told.append(writer.said(f" {finding.decision}"))
     if finding.waiver:
         told.append(writer.said(f" {finding.waiver[:1].upper()}{finding.waiver[1:]}."))
     blocks: tree.Nodes = [_paragraph([head, *told])]
