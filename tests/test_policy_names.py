@@ -42,6 +42,7 @@ def records():
             "fairness.audit.attributes.0.measures[metric=false_positive_rate].groups.0.difference",
             "difference of false positive rate of Female (gender) against Male",
         ),
+        ("fairness.published.baseline.disparate_impact", "disparate impact of the baseline, as published"),
         ("fairness.audit.cautions.0.kind", "caution of adult.csv"),
         ("fairness.comparison.models.1.disparate_impact", "disparate impact with massaging"),
         ("fairness.audit.attributes.*.groups.*.disparate_impact", "disparate impact of adult.csv"),

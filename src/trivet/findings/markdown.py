@@ -13,7 +13,7 @@ from trivet.wording import one_line
 
 __all__ = ["findings_markdown", "plain"]
 
-#: Findings that the card lists where none is serious.
+#: Findings that the card lists.
 MOST_LINES: Final = 12
 #: Characters that mean something in Markdown, in HTML or to GitHub and GitLab, or begin what does.
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!:\"']|(?<=[wW]{3})\.|(?<=[gG][hH])-")
@@ -40,14 +40,8 @@ def findings_markdown(findings: Sequence[Finding], origin: Origin | None = None)
     else:
         wanted = {each.id for each in findings}
         lines = [line for line in origin.summary.lines if line.finding.id in wanted]
-        parts += [
-            *_card(origin.summary, lines),
-            *(_meaning(line.finding) for line in lines if line.finding in serious),
-        ]
-        told = {
-            level: "\n".join(_item(line) for line in lines if line.finding.level == level)
-            for level in ("note", "pass")
-        }
+        parts += [*_card(origin.summary, lines), *_told(lines, ("breach", "warning"))]
+        told = {level: "\n\n".join(_told(lines, (level,))) for level in ("note", "pass")}
     for level, heading in (("note", "Notes"), ("pass", "What passed")):
         if by_level[level]:
             parts.append(_folded(f"{heading} ({len(by_level[level])})", told[level]))
@@ -64,27 +58,25 @@ def _card(summary: Summary, lines: Sequence[Line]) -> Iterator[str]:
         word = f"{sign(leg.tone, 'markdown')} {_cell(leg.word)}"
         rows.append(f"| {leg.heading} | {word} | {'<br>'.join(map(_cell, leg.texts))} |")
     yield "\n".join(rows)
-    shown_lines = [line for line in lines if line.finding.level in {"breach", "warning"}] or lines[
-        :MOST_LINES
-    ]
     rows = ["| | What | Measured | Required |", "|---|---|---|---|"]
-    for line in shown_lines:
+    for line in lines[:MOST_LINES]:
         cells = (_cell(line.name), _cell(line.measured), _cell(line.required))
         rows.append(f"| {_icon(line.finding.level)} {line.finding.level} | {' | '.join(cells)} |")
     yield "\n".join(rows)
+    if len(lines) > MOST_LINES:
+        yield f"and {len(lines) - MOST_LINES} more below"
 
 
-def _meaning(finding: Finding) -> str:
-    """Write what a finding means, which the card leaves out."""
-    decided = "".join(f" *{_cell(each)}*" for each in (finding.waiver, finding.decision) if each)
-    return f"**{_cell(finding.title)}.** {_cell(finding.message)}{decided}\n\n{_what_to_do(finding)}"
-
-
-def _item(line: Line) -> str:
-    """Write a note or a pass as an item of a list."""
-    finding = line.finding
-    required = f", required&#58; {_cell(line.required)}" if line.required else ""
-    return f"- **{_cell(finding.title)}.** {_cell(finding.message)} ({_cell(line.measured)}{required})"
+def _told(lines: Sequence[Line], levels: Sequence[Level]) -> Iterator[str]:
+    """Yield what findings of some levels mean; measured too, where the card leaves that out."""
+    for number, line in enumerate(lines):
+        finding = line.finding
+        if finding.level not in levels:
+            continue
+        decided = "".join(f" *{_cell(each)}*" for each in (finding.waiver, finding.decision) if each)
+        measured = "" if number < MOST_LINES else f" {_cell(line.name)}&#58; {_cell(line.measured)}."
+        said = f"**{_cell(finding.title)}.** {_cell(finding.message)}{decided}{measured}"
+        yield said if finding.level in {"note", "pass"} else f"{said}\n\n{_what_to_do(finding)}"
 
 
 def plain(text: str) -> str:
