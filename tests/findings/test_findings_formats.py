@@ -10,7 +10,14 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from hostile_findings import LEVELS, TEXTS, hostile_finding, hostile_findings, hostile_origin
+from hostile_findings import (
+    LEVELS,
+    TEXTS,
+    hostile_card,
+    hostile_finding,
+    hostile_findings,
+    hostile_origin,
+)
 from junit_schema import complaints
 from markdown_it import MarkdownIt
 
@@ -32,7 +39,9 @@ from trivet.findings import (
     findings_schema,
     write_findings,
 )
-from trivet.findings.formats import plain, read_findings
+from trivet.findings.formats import read_findings
+from trivet.findings.markdown import plain
+from trivet.findings.summary import Made, summary_of
 from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, bears_on
 from trivet.policy import parse_requirements
 
@@ -362,6 +371,7 @@ def test_markdown_lets_no_stranger_out_of_a_cell(text):
     findings = [hostile_finding(text, level) for level in LEVELS]
     harmless = [hostile_finding("plain", level) for level in LEVELS]
     assert tags(findings, hostile_origin(text)) == tags(harmless, hostile_origin("plain"))
+    assert tags(findings, hostile_card(text, findings)) == tags(harmless, hostile_card("plain", harmless))
 
 
 def tags(findings, origin):
@@ -388,6 +398,21 @@ def test_markdown_puts_what_is_serious_first_and_folds_the_rest(judged):
         assert f"**{plain(finding.title)}**" in part
     assert "compare the mitigations with `trivet fairness`, and ask" in table
     assert findings_markdown(()) == "## trivet: Findings\n\nNothing was looked at.\n"
+
+
+def test_markdown_opens_with_the_card_and_repeats_none_of_its_lines(own, judged):
+    summary = summary_of(own, judged, Made("1.2.3", "2026-11-30 UTC"))
+    text = findings_markdown(judged, dataclasses.replace(CONFIGURED, summary=summary))
+    assert text.startswith(f"## trivet: An audit\n\n### ❌ FAILED\n\nAgainst {len(ASKED)} requirement")
+    assert "2026-11-30 UTC, trivet 1.2.3, seed 0" in text
+    for leg in summary.legs:
+        assert f"| {leg.heading} | " in text
+    for line in summary.lines[:12]:
+        assert f"| {plain(line.name)} | {plain(line.measured)} |" in text
+    assert f"and {len(judged) - 12} more below" in text
+    assert not re.search(r"[a-z]\.\d+\.", text.split("**")[0])
+    for finding in judged:
+        assert text.count(f".** {plain(finding.message)[:100]}") >= 1
 
 
 def test_all_formats_are_written_and_written_anew(judged, tmp_path):

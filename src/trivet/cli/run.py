@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -20,16 +21,18 @@ from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder,
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
+    print_card,
     print_files,
     print_json,
     print_text,
     report_progress,
     results_console,
-    verdict_text,
 )
+from trivet.comparison.audits import read_manifest
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
 from trivet.errors import UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
+from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
 from trivet.record import (
@@ -127,8 +130,10 @@ def gate(
     if gating.baseline is not None:
         _refuse_itself(folder, gating.policy)
     record = load_record(folder)
-    found = gating.findings(as_json(record))
-    origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
+    plain = as_json(record)
+    found = gating.findings(plain)
+    summary = summary_of(plain, found, made_of(read_manifest(folder)))
+    origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
     files: tuple[Path, ...] = ()
     if out is not None:
         prepare_folder(out, *findings.FINDINGS_FILES)
@@ -138,7 +143,8 @@ def gate(
         print_text(findings.FORMATS[chosen](shown, origin), _ESCAPES[chosen])
     else:
         console = results_console()
-        print_findings(console, found)
+        print_card(console, summary, more_in="")
+        print_actions(console, found)
         print_files(console, files)
     return int(findings.breached(found))
 
@@ -200,22 +206,14 @@ def _refuse_itself(folder: Path, policy: PolicySection) -> None:
         )
 
 
-def print_findings(
-    console: Console, findings: Sequence["Finding"], *, of: Sequence["Finding"] | None = None
-) -> None:
-    """Print each finding with its level, the most serious last, and how many there are of each level."""
-    from trivet.findings import LEVEL_TONES, LEVELS, counts  # noqa: PLC0415 - as above
-
-    for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
-        console.print(f"{marked(LEVEL_TONES[finding.level], finding.level)} {escape(finding.sentence)}")
+def print_actions(console: Console, findings: Sequence["Finding"]) -> None:
+    """Print of each breach what was found and what to do."""
+    for finding in findings:
         if finding.level == "breach":
-            console.print(f"  What to do: {escape(finding.action)}")
-    console.print()
-    console.print(", ".join(f"{level}: {number}" for level, number in counts(of or findings).items()))
+            console.print(f"\n{marked('bad', finding.title)}\n{escape(finding.message)}")
+            console.print(f"What to do: {escape(finding.action)}")
 
 
-#: Passes and notes are in the files, and on the page.
-SHOWN_LEVELS = ("warning", "breach")
 #: What is opened first, in this order.
 SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "findings.md", "manifest.json")
 
@@ -283,31 +281,23 @@ def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
     )
 
 
-def print_summary(
-    record: Mapping[str, Any], findings: Sequence[Finding], folder: Path, seconds: float
-) -> None:
-    """Print verdicts, corrections, findings and files to standard output."""
-    from trivet.report import verdicts  # noqa: PLC0415 - the report is heavy
-
+def print_summary(record: Mapping[str, Any], summary: Summary, folder: Path, seconds: float) -> None:
+    """Print the card, corrections and files to standard output."""
     console = results_console()
+    print_card(console, summary)
+    console.print()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("leg", "question", "published", "corrected", "why they differ"):
-        table.add_column(heading, justify="right" if heading in {"published", "corrected"} else "left")
+    for heading in ("question", "published", "corrected"):
+        table.add_column(heading, justify="left" if heading == "question" else "right", no_wrap=True)
     for row in corrections(record):
-        table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
+        table.add_row(row.question, row.published, row.corrected)
     if table.row_count:
         console.print(table)
         if note := shortened(record):
             console.print(escape(note))
         console.print()
-    for verdict in verdicts(record):
-        console.print(f"{verdict_text(verdict.tone, verdict.word, on=verdict.leg)}: {escape(verdict.text)}")
-    console.print()
-    shown = [each for each in findings if each.level in SHOWN_LEVELS]
     if effects := record["effects"]:
-        console.print(escape(effects["statement"]))
-    print_findings(console, shown, of=findings)
-    console.print()
+        console.print(f"{escape(effects['statement'])}\n")
     print_files(console, [folder / name for name in SHOWN_FILES])
     console.print(f"Done in {seconds:.0f} s.")
 
@@ -380,10 +370,12 @@ def run(
         weights = save_weights(done.weights, folder)
         plain = as_json(done.record)
         found = gating.findings(plain)
-        origin = origin_of(folder / METRICS, config, title=settings.audit.title)
+        made = made_of({"trivet": version("trivet"), "started": started.isoformat(), "inputs": done.inputs})
+        summary = summary_of(plain, found, made)
+        origin = origin_of(folder / METRICS, config, title=settings.audit.title, summary=summary)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
-        drawn = draw(done.record, done.triggers, folder, findings=found)
+        drawn = draw(done.record, done.triggers, folder, findings=found, made=made)
         seconds = {**done.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
         manifest = make_manifest(
             inputs=done.inputs,
@@ -407,5 +399,5 @@ def run(
             }
         )
     else:
-        print_summary(plain, found, folder, seconds["all"])
+        print_summary(plain, summary, folder, seconds["all"])
     return int(breached(found))

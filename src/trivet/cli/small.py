@@ -22,9 +22,11 @@ from trivet.cli.terminal import (
     report_progress,
     results_console,
 )
+from trivet.comparison.audits import read_manifest
 from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
+from trivet.findings.summary import made_of
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
 from trivet.security.settings import Recipe, ReferenceOptions
 from trivet.wording import as_entity, one_line
@@ -52,7 +54,7 @@ def report(out: Path, /, *, json: Json = False) -> int:
     prepare_folder(out, METRICS, *REPORT_FILES)
     with report_progress() as progress:
         progress("report", "figures, PDF and page", None)
-        drawn = draw(record, triggers, out, findings=findings)
+        drawn = draw(record, triggers, out, findings=findings, made=made_of(read_manifest(out)))
     if json:
         print_json({"files": [str(path) for path in drawn.files], "pdf_engine": drawn.pdf_engine})
     else:

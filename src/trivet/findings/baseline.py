@@ -23,7 +23,7 @@ from trivet.findings.formats import read_findings
 from trivet.findings.grounds import Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
 from trivet.policy import Measured
-from trivet.policy.places import named_place
+from trivet.policy.names import named_place
 from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank

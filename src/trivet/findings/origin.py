@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from trivet.findings.finding import Finding
+from trivet.findings.summary import Summary
 from trivet.work.bounded import read_bounded
 
 __all__ = ["Origin", "fingerprints", "line_of", "origin_of", "uri_of"]
@@ -34,15 +35,24 @@ class Origin:
         Path of audit.toml, likewise; None without one.
     config_text
         What stands in it; empty without one.
+    summary
+        The card that Markdown opens with; None without one.
     """
 
     title: str = ""
     record: str = "metrics.json"
     config: str | None = None
     config_text: str = ""
+    summary: Summary | None = None
 
 
-def origin_of(record: str | Path, config: str | Path | None = None, *, title: str = "") -> Origin:
+def origin_of(
+    record: str | Path,
+    config: str | Path | None = None,
+    *,
+    title: str = "",
+    summary: Summary | None = None,
+) -> Origin:
     """Return the origin of findings, with paths from the working directory.
 
     A file outside of it is known by its name alone, so that no finding tells how a machine is laid out.
@@ -55,6 +65,8 @@ def origin_of(record: str | Path, config: str | Path | None = None, *, title: st
         audit.toml; one that cannot be read as text is named without its lines.
     title
         Of the audit.
+    summary
+        The card that Markdown opens with.
     """
     text = ""
     if config is not None:
@@ -63,7 +75,7 @@ def origin_of(record: str | Path, config: str | Path | None = None, *, title: st
         except (OSError, UnicodeDecodeError):
             text = ""
     named = None if config is None else _from_here(Path(config))
-    return Origin(title, _from_here(Path(record)), named, text)
+    return Origin(title, _from_here(Path(record)), named, text, summary)
 
 
 def uri_of(path: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from trivet.errors import UsageError
 from trivet.place import spelling
+from trivet.policy.names import named_place
 from trivet.policy.places import (
     SHORT_NAMES,
     Measured,
     candidate_words,
     measure,
-    named_place,
     nearest_names,
     place_words,
     split_bound,

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,14 +12,14 @@ from typing import Any
 from urllib.parse import quote
 
 from trivet.errors import ReportError
-from trivet.findings.finding import Finding
+from trivet.findings.summary import Summary
 from trivet.report.figures.registry import figure_csv
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import escape_html
-from trivet.report.verdicts import Verdict
-from trivet.report.write.opening import Tell, findings_section, shown_value, verdict_list
+from trivet.report.write.details import telling_figures
+from trivet.report.write.opening import Tell, card, findings_section, shown_value
 from trivet.report.write.origins import origin_lines
 from trivet.report.write.writer import Writer, pair_bars
 
@@ -110,6 +110,7 @@ def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
         root.attrib.pop(name, None)
     root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
     root.set("role", "img")
+    root.set("id", f"{prefix}drawing")
     content = ET.tostring(root, encoding="unicode")
     return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
 
@@ -169,11 +170,23 @@ def view_name(node: tree.Figure) -> str:
     return f"view:{node.name}"
 
 
-def drawing(node: tree.Figure, folder: Path) -> str:
+def drawing(node: tree.Figure, svg: str) -> str:
     """Write a figure's drawing, which a link to it enlarges where no script does."""
-    svg = inline_svg(folder / f"{node.name}.svg", prefix=f"{node.name}-", alt=node.alt, wide=node.wide)
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
     return f'<div class="drawing" id="{view_name(node)}">{svg}{close}</div>\n'
+
+
+def thumbnail(node: tree.Figure, svg: str) -> str:
+    """Write a small picture of a figure that is on the page, which leads to it."""
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if box is None:
+        raise ReportError(f"The figure {node.name} does not say how large it is. Draw it again.")
+    name = escape_html(f"{node.target.text}: {node.alt}")
+    return (
+        f'<a class="thumbnail" href="#{node.target.identifier}" aria-label="{name}">'
+        f'<svg viewBox="0 0 {box[1]} {box[2]}" aria-hidden="true" focusable="false">'
+        f'<use href="#{node.name}-drawing" width="{box[1]}" height="{box[2]}"/></svg></a>'
+    )
 
 
 def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
@@ -192,14 +205,9 @@ def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
 
 
 def html_page(
-    document: Document,
-    verdicts: Sequence[Verdict],
-    figures: Path,
-    *,
-    record: Mapping[str, Any] | None = None,
-    findings: Sequence[Finding] = (),
+    document: Document, summary: Summary | None, figures: Path, *, record: Mapping[str, Any] | None = None
 ) -> str:
-    """Write the page: verdicts, findings, abstract, contents, then the evidence."""
+    """Write the page: the card where there is one, what the findings mean, abstract, then the evidence."""
     facts = record or {}
     tell = cache(partial(origin_lines, document=document, record=facts))
     writer = _HtmlWriter(figures, facts, tell)
@@ -207,8 +215,12 @@ def html_page(
     for name in ("css", "js"):
         asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
         whole["meta"][name] = writer.variable(asset)
-    whole["meta"]["verdicts"] = writer.variable(verdict_list(verdicts, tell))
-    whole["meta"]["findings"] = writer.variable(findings_section(findings, tell))
+    if summary is not None:
+        telling = telling_figures(summary, tree.figures_of(document.blocks))
+        thumbnails = {leg: thumbnail(node, writer.drawings[node.name]) for leg, node in telling.items()}
+        whole["meta"]["provenance"] = writer.variable(escape_html(summary.provenance))
+        whole["meta"]["card"] = writer.variable(card(summary, tell, thumbnails))
+        whole["meta"]["findings"] = writer.variable(findings_section(summary, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
         return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))
@@ -219,6 +231,7 @@ class _HtmlWriter(Writer):
 
     def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
         self._figures, self._record, self._tell = figures, record, tell
+        self.drawings: dict[str, str] = {}
 
     def escape(self, text: str) -> str:
         return escape_html(text)
@@ -244,7 +257,10 @@ class _HtmlWriter(Writer):
         return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
 
     def figure(self, node: tree.Figure) -> tree.Nodes:
-        begin = _figure_begin("picture", node) + drawing(node, self._figures)
+        path = self._figures / f"{node.name}.svg"
+        svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide)
+        self.drawings[node.name] = svg
+        begin = _figure_begin("picture", node) + drawing(node, svg)
         end = f"</figcaption>\n{figure_tools(node, self._record)}</figure>"
         return [
             tree.plain(

@@ -60,6 +60,10 @@ class Writer(ABC):
         """Make an inline node of this format's own code."""
         return {"t": "RawInline", "c": [self.language, content]}
 
+    def said(self, text: str, *, code: bool = False) -> tree.Node:
+        """Make an inline node of plain text, in code type or not."""
+        raise NotImplementedError
+
     def variable(self, content: str) -> dict[str, Any]:
         """Make a variable for the template out of this format's own code."""
         return {"t": "MetaInlines", "c": [self.raw(content)]}
