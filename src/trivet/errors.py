@@ -31,6 +31,7 @@ EXTRAS: Final = {
     "cryptography": "evidence",
     "distributed": "dask",
     "h5py": "keras",
+    "mlflow": "mlflow",
     "onnx": "onnx",
     "onnx2torch": "onnx",
     "timm": "timm",
@@ -40,6 +41,7 @@ EXTRAS: Final = {
     "pyarrow": "arrow",
     "python_calamine": "excel",
     "torch": "security",
+    "wandb": "wandb",
 }
 
 

@@ -120,6 +120,7 @@ _GROUPS: Final = (
             "run:gate": "Judge a finished audit again, without running it.",
             "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
             "evidence:evidence": "Write evidence of an audit for others, sign it, and verify it.",
+            "log:log": "Log an audit to MLflow or Weights & Biases.",
             "small:view": "Open a report, or one page of all audits in a folder.",
             "small:report": "Draw the report again from the record alone.",
             "small:card": "Write a model card with an audit's numbers.",
