@@ -14,7 +14,7 @@ class FakeMlflow:
         pass
 
     def __init__(self):
-        self.runs, self.active, self.uri, self.experiment = {}, None, "here", "Default"
+        self.runs, self.active, self.uri, self.known = {}, None, "here", []
         self.ended, self.uris = [], []
         self.entities = SimpleNamespace(
             Metric=lambda key, value, timestamp, step: (key, value, timestamp, step),
@@ -28,20 +28,24 @@ class FakeMlflow:
         self.uri = uri
         self.uris.append(uri)
 
-    def set_experiment(self, name):
-        if name == "deleted":
-            raise self.MlflowException("Cannot set a deleted experiment\nas the active one.")
-        self.experiment = name
+    def get_experiment_by_name(self, name):
+        return SimpleNamespace(experiment_id=f"id of {name}") if name in self.known else None
+
+    def create_experiment(self, name):
+        if name == "refused":
+            raise self.MlflowException("Permission\ndenied.")
+        self.known.append(name)
+        return f"id of {name}"
 
     def active_run(self):
         return self.active
 
     @contextmanager
-    def start_run(self, *, run_id=None, run_name=None, nested=False):
+    def start_run(self, *, run_id=None, run_name=None, experiment_id="0", nested=False):
         assert self.active is None or nested
         run_id = run_id or f"run{len(self.runs)}"
         kept = self.runs.setdefault(run_id, SimpleNamespace(metrics={}, tags={}, files={}))
-        kept.name, kept.experiment, kept.parent = run_name, self.experiment, self.active
+        kept.name, kept.experiment, kept.parent = run_name, experiment_id, self.active
         before, self.active = self.active, SimpleNamespace(info=SimpleNamespace(run_id=run_id))
         try:
             yield self.active

@@ -21,11 +21,14 @@ def mlflow(monkeypatch):
 def test_a_run_of_its_own_is_named_and_ended(mlflow, tracked):
     logged = log_to_mlflow(tracked, uri="there", experiment="credit")
     run, entries = mlflow.runs[logged.run], entries_of(tracked)
-    assert (run.name, run.experiment, logged.where) == (entries.title, "credit", "there")
+    assert (run.name, run.experiment, logged.where) == (entries.title, "id of credit", "there")
     assert run.metrics == entries.metrics
     assert entries.tags.items() <= run.tags.items()
     assert mlflow.ended == [logged.run]
     assert mlflow.uris == ["there", "here"]
+    again = log_to_mlflow(tracked, experiment="credit")
+    assert mlflow.runs[again.run].experiment == "id of credit"
+    assert mlflow.known == ["credit"]
     assert logged.metrics == len(entries.metrics)
     assert {f"trivet/{name}" for name in logged.files} == set(run.files)
     assert run.files["trivet/metrics.json"] == (tracked / "metrics.json").read_bytes()
@@ -76,8 +79,8 @@ def test_options_that_contradict_an_active_run_are_refused(mlflow, tracked, opti
 
 
 def test_what_mlflow_refuses_is_one_line(mlflow, tracked, tmp_path):
-    with pytest.raises(ReportError, match=r"^MLflow refuses: Cannot set a deleted experiment as the active"):
-        log_to_mlflow(tracked, experiment="deleted")
+    with pytest.raises(ReportError, match=r"^MLflow refuses: Permission denied\.$"):
+        log_to_mlflow(tracked, experiment="refused")
     with pytest.raises(UsageError, match="no run of MLflow is active"):
         log_to_mlflow(tracked, nested=True)
     with pytest.raises(RecordError):

@@ -122,9 +122,14 @@ def _run(
             raise UsageError("a run of MLflow is active, and it has an experiment; leave experiment out.")
         yield active.info.run_id if run_id is None else run_id
         return
-    if experiment is not None:
-        mlflow.set_experiment(experiment)
-    with mlflow.start_run(run_id=run_id, run_name=None if run_id else entries.title, nested=nested) as run:
+    options: dict[str, Any] = {} if run_id is not None else {"run_name": entries.title}
+    if experiment is not None:  # MLflow's own choice of one would last longer than this call
+        client = mlflow.MlflowClient()
+        known = client.get_experiment_by_name(experiment)
+        options["experiment_id"] = (
+            client.create_experiment(experiment) if known is None else known.experiment_id
+        )
+    with mlflow.start_run(run_id=run_id, nested=nested, **options) as run:
         yield run.info.run_id
 
 
