@@ -31,6 +31,7 @@ EXTRAS: Final = {
     "cryptography": "evidence",
     "distributed": "dask",
     "h5py": "keras",
+    "mlflow": "mlflow",
     "onnx": "onnx",
     "opendp": "release",
     "onnx2torch": "onnx",
@@ -41,6 +42,7 @@ EXTRAS: Final = {
     "pyarrow": "arrow",
     "python_calamine": "excel",
     "torch": "security",
+    "wandb": "wandb",
 }
 
 

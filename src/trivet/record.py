@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.audited import complaint_about
+from trivet.audited import complaint_about, verdicts_of
 from trivet.effects.results import EffectMatrix
 from trivet.errors import DataError, RecordError, import_extra
 from trivet.estimate import Estimate
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 #: A record of ten thousand groups takes less; so do the triggers of a thousand labels.
 MOST_BYTES: Final = 64 * 2**20
+#: Of a name in a table of verdicts.
+NAME_CHARACTERS: Final = 40
 MOST_TRIGGER_BYTES: Final = 2**30
 #: No measurement and no count is larger.
 LARGEST: Final = 1e300
@@ -147,6 +149,15 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     privacy: PrivacyLeg | None
     fairness: FairnessLeg | None
     effects: EffectMatrix | None = None
+
+    def _cells(self, most: int) -> tuple[tuple[str, ...], list[list[str]], int]:
+        """Return the verdicts, one a row."""
+        found = verdicts_of(as_json(self))
+        rows = [
+            [each.leg, each.part, one_line(each.name, limit=NAME_CHARACTERS) or "-", one_line(each.word)]
+            for each in found[:most]
+        ]
+        return ("leg", "part", "name", "verdict"), rows, len(found) - len(rows)
 
     def to_frame(self) -> Any:
         """Return every number as a row of a pandas.DataFrame: ``place``, ``value``, and of an estimate more.

@@ -66,7 +66,7 @@ GROUPS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     (
         "You keep audits",
         "trivet gate trivet-out --require 'fairness.disparate_impact >= 0.8'",
-        ("gate", "compare", "evidence", "view", "report", "card", "schema", "completion"),
+        ("gate", "compare", "evidence", "log", "view", "report", "card", "schema", "completion"),
     ),
 )
 #: Every command by the words that call it.
@@ -362,6 +362,25 @@ COMMANDS: Final[Mapping[str, Command]] = {
             ("into this folder", "trivet evidence keygen private.pem"),
             ("beside other keys", "trivet evidence keygen keys/audit.pem"),
         ),
+    ),
+    "log": Command("log:log", "Log an audit to MLflow or Weights & Biases."),
+    "log mlflow": Command(
+        "log:mlflow",
+        "Log numbers, verdicts, digests, findings and report to MLflow.",
+        (
+            ("into a database of this folder", "trivet log mlflow trivet-out --uri sqlite:///mlflow.db"),
+            ("into a run that exists", "trivet log mlflow trivet-out --run 0a1b2c3d4e5f"),
+        ),
+        ended="logged, whatever the audit found",
+    ),
+    "log wandb": Command(
+        "log:wandb",
+        "Log numbers, verdicts, digests, findings and report to Weights & Biases.",
+        (
+            ("a new run of a project", "trivet log wandb trivet-out --project credit"),
+            ("into a run that exists", "trivet log wandb trivet-out --project credit --run 1a2b3c"),
+        ),
+        ended="logged, whatever the audit found",
     ),
     "view": Command(
         "small:view",

@@ -111,20 +111,32 @@ def init(
 
 
 @command
-def card(audit: Path, /, *, out: Path | None = None, json: Json = False) -> int:
+def card(
+    audit: Path,
+    /,
+    *,
+    name: str | None = None,
+    source: str | None = None,
+    out: Path | None = None,
+    json: Json = False,
+) -> int:
     """Write a model card with the audit's numbers, for a README.md on the Hugging Face Hub.
 
     Parameters
     ----------
     audit
         Output folder of `trivet run`.
+    name
+        Name of the model, such as user/model; that of the checkpoint or of the predictions by default.
+    source
+        Address at which the audit can be read, which the Hub links from each result.
     out
         File to write; without it the card is printed.
     """
     from trivet.comparison import read_audit  # noqa: PLC0415 - SciPy is heavy
     from trivet.report.card import model_card  # noqa: PLC0415 - as above
 
-    text = model_card(read_audit(audit))
+    text = model_card(read_audit(audit), name=name, source=source)
     if out is not None:
         refuse_foreign([out])
         write_text(out, text)

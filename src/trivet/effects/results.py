@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from trivet.result import Table
+
 __all__ = [
     "BETTER",
     "BY_CONSTRUCTION",
@@ -140,8 +142,13 @@ class Effect:
     sentence: str
 
 
-@dataclass(frozen=True)
-class EffectMatrix:
+@dataclass(frozen=True, repr=False)
+class EffectMatrix(
+    Table,
+    head=("statement",),
+    rows="effects",
+    columns=("row", "column", "before", "after", "change", "outcome"),
+):
     """Every remedy of a leg against the figures of the other two; private training also against its own.
 
     Attributes

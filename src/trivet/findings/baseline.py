@@ -234,8 +234,8 @@ class _Against:
         counted = {state: sum(each.baseline == state for each in findings) for state in get_args(State)[1:]}
         parts = [judge_pair(each) for each in self.joined.pairs if is_part(each.place)]
         # The manifest of this audit may not be written yet: versions and files are compare's to tell.
-        both = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
-        said = list(cautions(*both, (), parts))
+        before, after = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
+        said = list(cautions(before, after, (), parts))
         asked = dict.fromkeys(each.names[-1] for each in self.asked)
         other = bool(said) or bool(_QUESTION.intersection(asked))
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
