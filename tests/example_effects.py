@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from trivet.effects.matrix import LIMITS, effect_of, statement_of
+from trivet.effects.cells import effect_of, statement_of
+from trivet.effects.matrix import LIMITS
 from trivet.effects.results import Change, EffectMatrix, Intervention, Measurement, unmeasured
 
 _ROWS = (

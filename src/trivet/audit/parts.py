@@ -27,6 +27,8 @@ from trivet.work.result_files import (
 __all__ = ["LegDone", "Made", "PartFile", "Parts", "Progress", "keep_parts", "read_part", "write_part"]
 
 SUFFIX: Final = ".part"
+#: Of a folder of what a part is made of.
+WORK: Final = ".work"
 #: More than the triggers of ten thousand classes take.
 MOST_BYTES: Final = 8 * 2**30
 
@@ -160,12 +162,21 @@ class Parts:
             write_part(path, PartFile({"key": digest, "value": plain}, made.arrays))
         return made
 
+    def work(self, name: str) -> Path | None:
+        """Return a folder for what a part is made of, kept until the audit is done; None keeps none."""
+        return None if self.folder is None else make_subfolder(self.folder, f"{name}{WORK}")
+
     def remove(self) -> None:
-        """Remove all parts: the audit is done."""
+        """Remove all parts, and what they were made of: the audit is done."""
         self.ended = True
-        if self.folder is not None:
-            for path in self.folder.glob(f"*{SUFFIX}"):
+        if self.folder is None:
+            return
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            remove_result(path)
+        for folder in self.folder.glob(f"*{WORK}"):
+            for path in folder.iterdir():
                 remove_result(path)
+            folder.rmdir()
 
 
 @contextmanager
