@@ -99,9 +99,12 @@ def test_the_processes_do_not_matter(subject, samples, changes):
 
 def test_samples_that_the_time_is_too_short_for_are_left_out(subject, samples):
     turns = iter([False, True])
+    trainings = [
+        each for each in subject.trainings if each.family == "tree" and each.remedy in {None, "reweighing"}
+    ]
     found = measure_trainings(
         samples,
-        [each for each in subject.trainings if each.family == "tree" and each.remedy in {None, "reweighing"}],
+        trainings,
         subject.figures,
         pairs=2,
         reference=1,
@@ -109,7 +112,7 @@ def test_samples_that_the_time_is_too_short_for_are_left_out(subject, samples):
         is_up=lambda: next(turns),
     )
     assert len(found) == 1
-    late = changes_of(found, subject.trainings[6:7], subject.figures, level=0.95, late="the time is up")
+    late = changes_of(found, trainings, subject.figures, level=0.95, late="the time is up")
     assert {change.reason for change in late.values()} == {"the time is up"}
 
 

@@ -364,8 +364,8 @@ def audit_privacy(
     if (model := section.model) is not None:
         if membership is not None:
             raise UsageError(
-                "[privacy] audits has an audit of a model and [privacy.model] asks for one; a report has room "
-                "for one, leave one of them out."
+                "[privacy] audits has an audit of a model, and so has [privacy.model]; a report has room for "
+                "one, leave one of them out."
             )
         membership, digest = _model_audit(model, seed=seed, parts=parts, progress=progress)
         if digest is not None:

@@ -105,8 +105,8 @@ def _cut(first: float, second: float, change: float, reach: float) -> Change:
 def mean_over_samples(figures: Sequence[float], *, level: float, least: float, most: float) -> Estimate:
     """Return the mean of a figure over samples, with Student's interval, cut to its range."""
     samples = len(figures)
-    mean = float(np.mean(figures))
     if samples < FEWEST_SAMPLES:
         raise DataError(f"expected {FEWEST_SAMPLES} samples or more, found {samples}.")
+    mean = float(np.mean(figures))
     reach = float(t.ppf((1 + level) / 2, samples - 1) * np.std(figures, ddof=1) / math.sqrt(samples))
     return Estimate(mean, max(mean - reach, least), min(mean + reach, most), level, STUDENT)

@@ -198,7 +198,10 @@ def measure_effects(
             *(each for part in parts for each in part.frontiers),
             *(() if system.study else _table_frontier(trained, level=settings.level)),
         ),
-        notes=system.notes if system.table is None else (*system.table.notes, *system.notes),
+        notes=(
+            *(each for part in (system.table, system.scored) if part is not None for each in part.notes),
+            *system.notes,
+        ),
     )
 
 

@@ -55,6 +55,8 @@ class ScoredRows:
         Samples at most.
     reason
         Why nothing is measured, where the rows are there; else None.
+    notes
+        What was left aside, a sentence each.
     """
 
     rows: Rows | None
@@ -66,6 +68,7 @@ class ScoredRows:
     figures: tuple[Figure, ...]
     samples: int
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class GivenScores(ClassifierMixin, BaseEstimator):

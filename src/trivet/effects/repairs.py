@@ -268,7 +268,7 @@ class RepairSubject:
     members: ImageSet | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class RepairedFigures:
     """Changes by repair and figure, accuracy by class, and the repairs in all figures at once."""
 

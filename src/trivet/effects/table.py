@@ -22,6 +22,10 @@ from trivet.wording import listed, one_line
 __all__ = ["PublicScales", "TableSubject", "own_table", "scored_table"]
 
 
+#: Share of the values at either end of a column that become 0 and 1.
+TAIL: Final = 0.01
+
+
 @dataclass(frozen=True)
 class PublicScales:
     """From a row of features to numbers in [0, 1], by what is known without the rows of a training.
@@ -31,7 +35,8 @@ class PublicScales:
     Attributes
     ----------
     lowest, widths
-        Of each column of numbers: its least value, and how far its values spread.
+        Of each column of numbers: the value that becomes 0, and what lies between it and the one that
+        becomes 1.
     kinds
         Of each column the number of its most frequent texts, which have a place each; 0 of numbers.
     """
@@ -42,12 +47,16 @@ class PublicScales:
 
     @classmethod
     def of(cls, features: Features) -> "PublicScales":
-        """Take the ranges and texts of a table for public."""
-        numbers = np.where(np.isfinite(features.values), features.values, np.nan)
-        with np.errstate(invalid="ignore"):
-            known = np.isfinite(numbers).any(axis=0)
-            lowest = np.where(known, np.nanmin(np.where(known, numbers, 0.0), axis=0), 0.0)
-            widths = np.where(known, np.nanmax(np.where(known, numbers, 0.0), axis=0), 0.0) - lowest
+        """Take a table's texts, and its ranges but for a hundredth at either end, for public."""
+        lowest, widths = np.zeros((2, len(features.names)))
+        for place, column in enumerate(features.values.T):
+            known = column[np.isfinite(column)]
+            if not len(known):
+                continue
+            # A column of few very large values would else leave the others no difference.
+            low, high = np.quantile(known, (TAIL, 1 - TAIL), method="inverted_cdf")
+            low, high = (low, high) if low < high else (known.min(), known.max())
+            lowest[place], widths[place] = low, high - low
         kinds: list[tuple[int, ...]] = []
         for place, known_texts in enumerate(features.categories):
             if known_texts is None:
@@ -170,18 +179,15 @@ def own_table(
         return make_estimator(estimator, left if without else rows.features, seed=seed)
 
     reason = _complaint(rows, make(False))  # noqa: FBT003
-    size = min(used, len(rows))
-    samples = min(MOST_SAMPLES, max(FEWEST_SAMPLES, size // USUAL_SAMPLE))
-    counts = np.bincount(rows.groups, minlength=len(rows.values))
-    in_half = counts * size / len(rows) / samples / 2
-    order = np.argsort(-counts, kind="stable")
-    large = [int(group) for group in order if in_half[group] >= FEWEST_ROWS]
-    kept = [group for group in large if group in large[:MOST_GROUPS] or group == reference]
+    groups = _groups(rows, reference, used=used)
+    kept = np.isin(rows.groups, groups.sampled)
     hidden = " and ".join(map(one_line, rows.columns))
     return TableSubject(
         name=rows.name,
         rows=Rows(
-            np.column_stack([rows.features.values, rows.groups.astype(np.float64)]), rows.labels, rows.groups
+            np.column_stack([rows.features.values, rows.groups.astype(np.float64)])[kept],
+            rows.labels[kept],
+            rows.groups[kept],
         ),
         reference=reference,
         interventions=mitigation_interventions(mitigations, hidden=hidden),
@@ -194,15 +200,15 @@ def own_table(
             privileged=reference,
             bound=four_fifths,
         ),
-        figures=_figures(rows, sorted(kept), reference, family=OWN, model="the model", before="model-"),
+        figures=_figures(rows, groups.shown, reference, family=OWN, model="the model", before="model-"),
         private_figures=_figures(
-            rows, sorted(kept), reference, family=NETWORK, model="a network", before="private-"
+            rows, groups.shown, reference, family=NETWORK, model="a network", before="private-"
         ),
         scales=PublicScales.of(rows.features),
-        samples=samples,
+        samples=groups.samples,
         estimator=called,
         reason=reason,
-        notes=_left_aside(rows, [group for group in order.tolist() if group not in kept], counts, samples),
+        notes=groups.notes,
     )
 
 
@@ -216,9 +222,8 @@ def scored_table(
         return ScoredRows(None, 0.0, 0, settings.four_fifths, names, hidden, _OF_ALL, FEWEST_SAMPLES)
     predicted, cut = found
     rows = predicted.rows
-    samples = min(MOST_SAMPLES, max(FEWEST_SAMPLES, len(rows) // USUAL_SAMPLE))
-    in_half = np.bincount(rows.groups, minlength=len(rows.values)) / samples / 2
-    kept = [group for group in range(len(rows.values)) if in_half[group] >= FEWEST_ROWS or group == reference]
+    groups = _groups(rows, reference, used=len(rows))
+    kept = np.isin(rows.groups, groups.sampled)
     reason = None
     if settings.weight is not None:
         reason = "the rows have weights, and samples take every row alike"
@@ -226,20 +231,21 @@ def scored_table(
         reason = f"there are {len(rows)} rows, and samples of them take {FEWEST_TRAINED} or more"
     figures = tuple(
         each
-        for each in _figures(rows, kept, reference, family=OWN, model="the model", before="model-")
+        for each in _figures(rows, groups.shown, reference, family=OWN, model="the model", before="model-")
         if each.kind in {"accuracy", "impact"} or each.measurement.name == "model-exposure-all"
     )
     scores = np.asarray(predicted.scores, dtype=np.float64)[:, np.newaxis]
     return ScoredRows(
-        Rows(scores, rows.labels, rows.groups),
+        Rows(scores[kept], rows.labels[kept], rows.groups[kept]),
         cut,
         reference,
         settings.four_fifths,
         names,
         hidden,
         figures,
-        samples,
+        groups.samples,
         reason,
+        groups.notes,
     )
 
 
@@ -273,18 +279,43 @@ def _of_all(kind: Kind, label: str, said: str, *, model: str, before: str, famil
     )
 
 
-def _left_aside(
-    rows: AuditRows, aside: Sequence[int], counts: NDArray[np.int64], samples: int
-) -> tuple[str, ...]:
-    if not aside:
-        return ()
-    named = [f"{_name(rows, group)} ({counts[group]:,})" for group in aside[:MOST_GROUPS]]
-    more = ["others"] if len(aside) > MOST_GROUPS else []
-    said = (
-        f"Groups without figures of their own: {listed([*named, *more])}. The {MOST_GROUPS} largest have "
-        f"them, where half of each of the {samples} samples holds {FEWEST_ROWS} or more rows of the group."
-    )
-    return (said,)
+@dataclass(frozen=True)
+class _Groups:
+    """How many samples there are, the groups in them, those with figures of their own, and what was left."""
+
+    samples: int
+    sampled: tuple[int, ...]
+    shown: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def _groups(rows: AuditRows, reference: int, *, used: int) -> _Groups:
+    """Leave out groups that half of a sample could lack, which no threshold and no figure could be of."""
+    size = min(used, len(rows))
+    samples = min(MOST_SAMPLES, max(FEWEST_SAMPLES, size // USUAL_SAMPLE))
+    counts = np.bincount(rows.groups, minlength=len(rows.values))
+    in_half = counts * size / len(rows) / samples / 2
+    order = np.argsort(-counts, kind="stable").tolist()
+    sampled = [group for group in order if in_half[group] >= FEWEST_ROWS or group == reference]
+    shown = [group for group in sampled if group in sampled[:MOST_GROUPS] or group == reference]
+    notes: list[str] = []
+    if aside := [group for group in order if group not in sampled and counts[group]]:
+        notes.append(
+            f"Left out of the samples: {_counted(rows, aside, counts)}, of which half of each of the "
+            f"{samples} samples would hold fewer than {FEWEST_ROWS} rows."
+        )
+    if unseen := [group for group in sampled if group not in shown]:
+        notes.append(
+            f"Without figures of their own, beside the {len(shown)} largest: "
+            f"{_counted(rows, unseen, counts)}."
+        )
+    return _Groups(samples, tuple(sorted(sampled)), tuple(sorted(shown)), tuple(notes))
+
+
+def _counted(rows: AuditRows, groups: Sequence[int], counts: NDArray[np.int64]) -> str:
+    """Return groups with their rows, the largest by name."""
+    named = [f"{_name(rows, group)} ({counts[group]:,})" for group in groups[:MOST_GROUPS]]
+    return listed([*named, *(["others"] if len(groups) > MOST_GROUPS else [])])
 
 
 def _name(rows: AuditRows, group: int) -> str:
@@ -316,8 +347,8 @@ def _figures(
     kinds: tuple[tuple[Kind, str, str], ...] = (
         ("accuracy", "accuracy", "accuracy"),
         ("impact", "impact", "disparate impact"),
-        ("scores", "exposure", "exposure by scores"),
-        ("decisions", "exposure-decisions", "exposure by decisions"),
+        ("scores", "exposure", "scores, AUROC"),
+        ("decisions", "exposure-decisions", "decisions, AUROC"),
     )
     for kind, label, said in kinds:
         if kind == "decisions" and family == NETWORK:
@@ -336,5 +367,5 @@ def _figures(
 #: Columns of a table of which the rows are not looked at.
 _OF_ALL: Final = (
     _of_all("accuracy", "accuracy", "accuracy", model="the model", before="model-", family=OWN),
-    _of_all("scores", "exposure", "exposure by scores", model="the model", before="model-", family=OWN),
+    _of_all("scores", "exposure", "scores, AUROC", model="the model", before="model-", family=OWN),
 )

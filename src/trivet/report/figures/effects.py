@@ -1,6 +1,7 @@
 """Figures of the effects: every change with its interval, remedies on all legs at once, and classes."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -131,12 +132,16 @@ def _blocks(matrix: EffectMatrix) -> list[tuple[list[Intervention], list[Measure
 def _wrapped(
     blocks: Sequence[tuple[list[Intervention], list[Measurement]]],
 ) -> list[tuple[list[Intervention], list[Measurement]]]:
-    """Give columns that are more than a line holds lines of their own, as even as they come."""
+    """Give columns that are more than a line holds lines of their own, by leg and as even as they come."""
     found: list[tuple[list[Intervention], list[Measurement]]] = []
     for rows, columns in blocks:
-        lines = -(-len(columns) // MOST_COLUMNS)
-        size = -(-len(columns) // lines)
-        found += [(rows, columns[first : first + size]) for first in range(0, len(columns), size)]
+        several = [columns]
+        if len(columns) > MOST_COLUMNS:
+            several = [list(same) for _, same in groupby(columns, key=lambda column: column.leg)]
+        for same in several:
+            lines = -(-len(same) // MOST_COLUMNS)
+            size = -(-len(same) // lines)
+            found += [(rows, same[first : first + size]) for first in range(0, len(same), size)]
     return found
 
 
