@@ -130,7 +130,7 @@ class _Clock:
 
     @property
     def late(self) -> str:
-        """Why something was not measured when the time is up."""
+        """Reason of cells that the time ran out for."""
         return "" if self.budget is None else f"the budget of {self.budget:g} s was used before it was done"
 
 

@@ -151,7 +151,7 @@ def mitigation_trainings(
 
 @dataclass(frozen=True)
 class _Words:
-    """What is said of a kind of figure."""
+    """Words of a kind of figure."""
 
     title: str
     unit: str

@@ -394,7 +394,7 @@ def _none_of(images: ImageSet) -> Backdoor:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What a network is shown."""
+    """Images that a network is shown."""
 
     held_out: ImageSet
     used: ImageSet
@@ -425,7 +425,7 @@ class _Look:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What a network says: sureness of images of three kinds, which held-out ones are right, and the ASR."""
+    """Answers of a network: sureness of images of three kinds, which held-out ones are right, and the ASR."""
 
     used: NDArray[np.float64]
     held_out: NDArray[np.float64]

@@ -68,7 +68,7 @@ class PublicScales:
 
     @property
     def inputs(self) -> int:
-        """How many numbers a row becomes."""
+        """Number of inputs that a row becomes."""
         kinds = self.kinds or ((),) * len(self.lowest)
         return sum(len(each) or 1 for each in kinds)
 
@@ -281,7 +281,7 @@ def _of_all(kind: Kind, label: str, said: str, *, model: str, before: str, famil
 
 @dataclass(frozen=True)
 class _Groups:
-    """How many samples there are, the groups in them, those with figures of their own, and what was left."""
+    """Number of samples, the groups in them, those with figures of their own, and what was left out."""
 
     samples: int
     sampled: tuple[int, ...]

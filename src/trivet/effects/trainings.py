@@ -78,7 +78,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What is trained: a classifier with a remedy, or without one where `remedy` is None.
+    """A classifier to be trained with a remedy, or without one where `remedy` is None.
 
     `fixed` are the kinds of figures that the remedy leaves as they are.
     """

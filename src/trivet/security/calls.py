@@ -138,7 +138,7 @@ def repair_suspect(
 
 @dataclass(frozen=True, eq=False)
 class SuspectedChange:
-    """What leads to the suspected label: a patch, or another kind of change that the scan found.
+    """A change of images that leads to the suspected label: a patch, or another kind that the scan found.
 
     `source` is the class that alone it works for, None where it works for all; `search` looks for what is
     left of it.
