@@ -24,7 +24,7 @@ sys.meta_path.insert(0, NoTorch())
 NETWORKS = {
     "trivet.effects.private_sgd",
     "trivet.effects.private_training",
-    "trivet.effects.unlearning",
+    "trivet.effects.repairs",
     "trivet.privacy.code.sources.tensors",
     "trivet.privacy.membership.torch_classifier",
     "trivet.work.device",

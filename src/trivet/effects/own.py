@@ -6,7 +6,7 @@ import numpy as np
 
 from trivet.effects.matrix import Progress, System, measure_effects
 from trivet.effects.results import EffectMatrix
-from trivet.effects.settings import ALL, EffectSettings
+from trivet.effects.settings import ALL, AUTO, EffectSettings
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import FairnessAudit
 from trivet.fairness.auditing.settings import ADULT, TableSettings
@@ -186,13 +186,19 @@ def _network(
     settings: EffectSettings, subject: "ScanInput", found: "Scan", *, members: "ImageSet | None"
 ) -> "RepairSubject":
     from trivet.effects.repairs import own_network  # noqa: PLC0415 - PyTorch
-    from trivet.security.repairs.methods import AUTO, REPAIRS, repair_method  # noqa: PLC0415
+    from trivet.security.repairs.methods import REPAIRS, repair_method  # noqa: PLC0415
 
     named = (settings.repairs,) if isinstance(settings.repairs, str) else settings.repairs
-    names = tuple(REPAIRS) if set(named) <= {ALL, AUTO} else tuple(repair_method(name).name for name in named)
+    if named == (ALL,):
+        named = tuple(REPAIRS)
+    elif named == (AUTO,):
+        named = CHEAP if found.result.suspected_label is None else (*CHEAP, "unlearn")
+    names = tuple(repair_method(name).name for name in named)
     return own_network(subject, found, names, members=_not_shown(members, subject.images))
 
 
+#: The repairs that take least; none of them needs a trigger.
+CHEAP: Final = ("clp", "fst", "i-bau", "anp")
 #: With more of them among the images of the scan than this share, the two sets are not two.
 TOLERATED_OVERLAP: Final = 0.1
 

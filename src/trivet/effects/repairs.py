@@ -341,7 +341,7 @@ def repair_changes(
         reason = _untried(method.name, subject.backdoor, late if is_up() else "")
         if reason is None:
             before = look.at(subject.model) if before is None else before
-            said = _repaired(method, subject, used, seed=seed, progress=progress)
+            said = _repaired(method, subject, used, seed=seed, is_up=is_up, late=late, progress=progress)
             if isinstance(said, str):
                 reason = said
             else:
@@ -370,9 +370,17 @@ def _repaired(
     used: ImageSet,
     *,
     seed: int,
+    is_up: Callable[[], bool],
+    late: str,
     progress: Callable[[str, float], None],
 ) -> Classifier | str:
     """Return the repaired network, or why there is none."""
+
+    def tell(share: float) -> None:
+        if is_up():
+            raise TrivetError(late)
+        progress(method.name, share)
+
     progress(method.name, 0.0)
     backdoor = subject.backdoor or _none_of(used)
     case = RepairInput(
@@ -380,7 +388,7 @@ def _repaired(
     )
     try:
         with guarded(subject.name, f"be repaired by {method.name}"):
-            return method.run(case, seed=seed, progress=lambda share: progress(method.name, share)).model
+            return method.run(case, seed=seed, progress=tell).model
     except TrivetError as error:
         return first_line(error).rstrip(".")
 

@@ -8,10 +8,11 @@ from annotated_types import Ge, Interval, Le, MinLen
 
 from trivet.settings import Positive, Settings, Share
 
-__all__ = ["ALL", "EffectSettings"]
+__all__ = ["ALL", "AUTO", "EffectSettings"]
 
-#: Stands for all repairs that can be tried.
+#: Stand for all repairs that can be tried, and for those that take least.
 ALL: Final = "all"
+AUTO: Final = "auto"
 Epsilon = Annotated[float, Interval(gt=0, lt=math.inf)]
 Name = Annotated[str, MinLen(1)]
 
@@ -38,7 +39,8 @@ class EffectSettings(Settings):
     private
         Train networks privately too, and measure them. None: on a table of the user's, and not in the study.
     repairs
-        Names of repairs to measure on the user's network, or ``all``.
+        Names of repairs to measure on the user's network, or ``all``. ``auto`` is clp, fst, i-bau and anp,
+        which take least, and unlearn where a label is suspected.
     members
         Training images of the user's network, as `images` of ``[security.scan]``: how far a repair gives
         them away is then measured.
@@ -53,6 +55,6 @@ class EffectSettings(Settings):
     draws: Annotated[int, Ge(200)] = 2_000
     level: Share = 0.95
     private: bool | None = None
-    repairs: tuple[Name, ...] | Name = ALL
+    repairs: tuple[Name, ...] | Name = AUTO
     members: Name | None = None
     budget: Positive | None = None
