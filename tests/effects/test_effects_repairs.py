@@ -85,6 +85,14 @@ def test_the_figures_are_those_of_both_networks(subject, found):
     assert repair_changes(subject, level=0.95, seed=0) == found
 
 
+def paired_cells(before, after):
+    """Count images that both get right, only the network after, only that before, and neither."""
+    return [
+        int(((after == one) & (before == other)).sum())
+        for one, other in ((True, True), (True, False), (False, True), (False, False))
+    ]
+
+
 def test_accuracies_and_exposures_are_those_of_the_networks_reckoned_by_hand(subject, found):
     """The loss and the class of every image, straight from the weights of both networks."""
     used, held_out = subject.images.split(0.5, seed=0)
@@ -108,7 +116,7 @@ def test_accuracies_and_exposures_are_those_of_the_networks_reckoned_by_hand(sub
     accuracy, loss, members = (
         found.changes["clp", name] for name in ("accuracy", "class-loss", "member-exposure")
     )
-    cells = [int((right[1] == one) @ (right[0] == other)) for one, other in ((1, 1), (1, 0), (0, 1), (0, 0))]
+    cells = paired_cells(*right)
     expected = paired_difference_interval(*cells, level=0.95)
     assert (accuracy.before, accuracy.after) == (right[0].mean(), right[1].mean())
     assert (accuracy.low, accuracy.high) == (expected.low, expected.high)
@@ -122,10 +130,7 @@ def test_accuracies_and_exposures_are_those_of_the_networks_reckoned_by_hand(sub
     assert loss.note.startswith(f"It is class {worst};")
     # All ten hold at once: each is wider than an interval of its own.
     rows = held_out.labels == worst
-    cells = [
-        int(((right[1] == one) & (right[0] == other))[rows].sum())
-        for one, other in ((1, 1), (1, 0), (0, 1), (0, 0))
-    ]
+    cells = paired_cells(*(side[rows] for side in right))
     wide = paired_difference_interval(*cells, level=0.995)
     assert (loss.low, loss.high) == (wide.low, wide.high)
     for side, value in zip(sure, (members.before, members.after), strict=True):
