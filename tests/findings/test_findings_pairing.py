@@ -1,0 +1,136 @@
+"""A baseline on the same rows: audits of two models on one table are paired, those of two tables are not."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trivet.audit import run_audit
+from trivet.cli.outputs import save_arrays
+from trivet.config import load_config
+from trivet.findings import findings_of, read_baseline
+from trivet.findings.pairing import paired_at, same_rows
+from trivet.record import DECISIONS, as_json, load_record, save_record
+
+PLACE = "fairness.audit.attributes.0.groups.0.disparate_impact.value"
+ROWS = 3000
+CONFIG = """
+[audit]
+study = false
+[fairness.table]
+table = "{table}"
+label = "hired"
+prediction = "{prediction}"
+sensitive = ["sex"]
+privileged = "m"
+"""
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory):
+    """An accepted audit of a table, then audits of a slightly worse model on its rows and on other ones."""
+    folder = tmp_path_factory.mktemp("paired")
+
+    def table(name, seed):
+        draw = np.random.default_rng(seed)
+        sex, age = draw.choice(["f", "m"], ROWS), draw.integers(18, 70, ROWS)
+        label, chance = draw.integers(0, 2, ROWS), draw.random(ROWS)
+        share = {"old": np.where(sex == "f", 0.33, 0.5), "new": np.where(sex == "f", 0.31, 0.5)}
+        columns = [sex, age, label, *((chance < each).astype(int) for each in share.values())]
+        lines = ["sex,age,hired,old,new", *(",".join(map(str, row)) for row in zip(*columns, strict=True))]
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+    def audit(out, name, prediction, baseline=None):
+        config = folder / f"{out}.toml"
+        config.write_text(CONFIG.format(table=name, prediction=prediction))
+        chosen = None if baseline is None else folder / baseline
+        done = run_audit(load_config(config, {"policy": {"baseline": chosen}}))
+        (folder / out).mkdir()
+        save_record(done.record, done.triggers, folder / out)
+        save_arrays(done.decisions, folder / out / DECISIONS)
+        return folder / out
+
+    table("rows.csv", 5)
+    table("others.csv", 6)
+    audit("accepted", "rows.csv", "old")
+    audit("same", "rows.csv", "new", "accepted")
+    audit("other", "others.csv", "new", "accepted")
+    return folder
+
+
+def judged(folder, name, baseline="accepted"):
+    record = as_json(load_record(folder / name))
+    found = findings_of(record, baseline=read_baseline(folder / baseline))
+    return {each.id: each for each in found}
+
+
+def test_a_small_step_back_on_the_same_rows_is_seen_and_on_other_rows_is_noise(audits):
+    same, other = judged(audits, "same"), judged(audits, "other")
+    (paired,), (independent,) = (
+        [each for each in found.values() if each.rule == "fairness.disparate-impact"]
+        for found in (same, other)
+    )
+    assert (paired.level, paired.baseline) == ("breach", "worse")
+    assert "on the same rows; it is worse" in paired.decision
+    assert (independent.level, independent.baseline) == ("warning", "known")
+    assert "on the same rows" not in independent.decision
+    counts = as_json(load_record(audits / "same"))["fairness"]["paired"]
+    said = f"Both decided on the same 3,000 rows, {counts['changed']} of them otherwise"
+    assert said in same["policy.baseline"].message
+    assert "take the two audits for independent samples" in other["policy.baseline"].message
+    assert as_json(load_record(audits / "other"))["fairness"]["paired"] is None
+
+
+def test_the_paired_difference_is_that_of_the_two_records(audits):
+    baseline = read_baseline(audits / "accepted")
+    before, after = (as_json(load_record(audits / name)) for name in ("accepted", "same"))
+    found = paired_at(after, PLACE, baseline.digest, level=0.95)
+    values = [
+        each["fairness"]["audit"]["attributes"][0]["groups"][0]["disparate_impact"]["value"]
+        for each in (before, after)
+    ]
+    assert found.value == pytest.approx(values[1] - values[0], abs=1e-12)
+    assert found.low < found.value < found.high < 0
+
+
+def test_counts_of_another_baseline_are_not_used(audits):
+    record = as_json(load_record(audits / "same"))
+    assert same_rows(record, read_baseline(audits / "other").digest) is None
+    found = judged(audits, "same", "other")
+    assert not any("on the same rows" in each.decision for each in found.values())
+
+
+def test_damaged_counts_and_decisions_pair_nothing(audits, tmp_path):
+    record = as_json(load_record(audits / "same"))
+    digest = read_baseline(audits / "accepted").digest
+    paired = record["fairness"]["paired"]
+    for wrong in (
+        {"groups": paired["groups"][:1]},
+        {"groups": [[], []]},
+        {"columns": []},
+        {"counts": [[0] * 8] * 2},
+    ):
+        spoilt = {**record, "fairness": {**record["fairness"], "paired": {**paired, **wrong}}}
+        assert paired_at(spoilt, PLACE, digest, level=0.95) is None
+    (tmp_path / "accepted").mkdir()
+    for name in ("metrics.json", DECISIONS):
+        (tmp_path / "accepted" / name).write_bytes((audits / "accepted" / name).read_bytes())
+    (tmp_path / "accepted" / DECISIONS).write_bytes(b"\xff" * 64)
+    chosen = {"policy": {"baseline": tmp_path / "accepted"}}
+    assert run_audit(load_config(audits / "same.toml", chosen)).record.fairness.paired is None
+
+
+def test_figures_that_do_not_follow_from_the_counts_are_not_paired(audits):
+    record = json.loads(json.dumps(as_json(load_record(audits / "same"))))
+    estimate = record["fairness"]["audit"]["attributes"][0]["groups"][0]["disparate_impact"]
+    estimate["value"] -= 1e-4
+    found = findings_of(record, baseline=read_baseline(audits / "accepted"))
+    assert not any("on the same rows" in each.decision for each in found)
+
+
+def test_what_is_kept_of_rows_is_how_they_were_decided_alone(audits):
+    baseline = read_baseline(audits / "accepted")
+    assert replace(baseline, digest="").digest != baseline.digest
+    size = (audits / "accepted" / DECISIONS).stat().st_size
+    assert size < ROWS / 8 + 1500
