@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trivet.audit.parts import LegDone, Made, Parts, Progress
 from trivet.config import AuditConfig, FairnessSection, PrivacySection, SecuritySection
 from trivet.effects.results import EffectMatrix
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison, SameRows
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.results import Plan
@@ -32,6 +32,7 @@ from trivet.security.scanning.results import ScanResult, SecurityAudit
 from trivet.security.settings import MAX_LOSS, ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
+from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.own_code import OWN_CODE
 
@@ -139,6 +140,10 @@ def audit_fairness(
             key["code"] = code
         if baseline is not None:
             key["baseline"] = [path_digest(baseline / name) for name in (METRICS, DECISIONS)]
+            if key["baseline"][0] is None:
+                raise DataError(
+                    f"the baseline {one_line(baseline, limit=500)} has no {METRICS}; check its path."
+                )
         tabled = parts.cached(
             "fairness-table", _Tabled, key, lambda: _table(table, baseline, seed=section.seed, tell=tell)
         )

@@ -1,6 +1,7 @@
 """Two audits of the same rows: decisions kept row by row, and differences paired by them."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -36,7 +37,7 @@ class Decisions:
     ----------
     decided : Shape (rows,), True where the row is selected.
     labels, groups : SHA-256 of all labels, and of all groups.
-    columns : SHA-256 of each other column that is no prediction, by its name.
+    columns : SHA-256 of each other column but the prediction, by its name.
     """
 
     decided: NDArray[np.bool_]
@@ -188,7 +189,7 @@ def paired_difference(
     if changed < FEWEST_CHANGED and difference:
         return None
     variance = float((own * (new_own - old_own) ** 2).sum() + (other * (new_other - old_other) ** 2).sum())
-    half = normal_quantile(level) * variance**0.5
+    half = normal_quantile(level) * math.sqrt(max(variance, 0.0))
     return Estimate(difference, difference - half, difference + half, level, METHOD)
 
 
