@@ -1,7 +1,5 @@
 """Baseline: what an accepted audit breaches as well, and no better, is a warning and not a breach."""
 
-import hashlib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,19 +15,18 @@ from trivet.comparison.compare import (
     sides_text,
 )
 from trivet.comparison.judge import has_interval, is_asked, judge_pair
+from trivet.comparison.paired import paired_of, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
-from trivet.estimate import Estimate
 from trivet.findings.finding import Finding, State, make_finding
 from trivet.findings.formats import read_findings
 from trivet.findings.grounds import Ground, Joined, Judged
-from trivet.findings.pairing import paired_at, same_rows
 from trivet.findings.rules import BASELINE, REQUIREMENT
 from trivet.policy import Measured
 from trivet.policy.names import named_place
 from trivet.policy.requirements import shown
-from trivet.record import METRICS, refuse_unfinished
+from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded
@@ -44,7 +41,6 @@ _QUESTION: Final = frozenset(
 )
 #: Measurements that a sentence names.
 _MOST_NAMED: Final = 3
-_ROUNDING: Final = 1e-9
 UNPAIRED: Final = "Intervals of differences take the two audits for independent samples."
 
 
@@ -58,13 +54,10 @@ class Baseline:
         Its record and manifest.
     waived
         Rules and subjects that a waiver let pass in it, by its ``findings.json``.
-    digest
-        SHA-256 of its ``metrics.json``, by which a record knows that it was paired with it.
     """
 
     audit: ReadAudit
     waived: frozenset[tuple[str, str]] = frozenset()
-    digest: str = ""
 
 
 def read_baseline(folder: str | Path) -> Baseline:
@@ -82,8 +75,7 @@ def read_baseline(folder: str | Path) -> Baseline:
         found = read_findings(read_bounded(folder / FINDINGS, _MOST_BYTES).decode("utf-8")).findings
     except (OSError, ValueError, RecursionError):
         found = ()
-    digest = hashlib.sha256((folder / METRICS).read_bytes()).hexdigest()
-    return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver), digest)
+    return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver))
 
 
 def refuse_other(baseline: Baseline, legs: Iterable[str]) -> None:
@@ -165,7 +157,7 @@ class _Against:
         if pair.after is None or pair.before is None or pair.before is ABSENT:
             where = "" if pair.after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
-        paired = self._paired(ground, pair)
+        paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
         change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
         told = f"{_told(name, change)}{'' if paired is None else ' on the same rows'}"
         if why := self._unknown(finding, ground, pair):
@@ -173,13 +165,6 @@ class _Against:
         if ground.judged and (why := _worse(ground, pair, change)):
             return "worse", f"{told}; {why}"
         return "known", told
-
-    def _paired(self, ground: Ground, pair: Pair) -> Estimate | None:
-        """Return the paired difference of a pair; None where it is not that of its two figures."""
-        found = paired_at(self.here.record, ground.place, self.baseline.digest, level=self.level)
-        if found is None or not isinstance(pair.before, float) or not isinstance(pair.after, float):
-            return None
-        return found if math.isclose(found.number, pair.after - pair.before, abs_tol=_ROUNDING) else None
 
     def _unknown(self, finding: Finding, ground: Ground, pair: Pair) -> str:
         """Say why a measurement of both audits is not known from the baseline; empty where it is."""
@@ -245,7 +230,7 @@ class _Against:
 
     def _intervals(self) -> str:
         """Say for which differences the two audits are independent samples."""
-        same = same_rows(self.here.record, self.baseline.digest)
+        same = same_rows(self.here.record, self.baseline.audit.digest)
         if same is None:
             return UNPAIRED
         return (
