@@ -367,13 +367,13 @@ def compare_audits(
         regressions=regressions(worse),
         cautions=() if same else cautions(before, after, asked, changed),
         statement=statement(verdicts, headline, changed, worse, same=same),
-        limits=""
-        if same
-        else LIMITS
-        if same_rows(after.record, before.digest) is None
-        else f"{PAIRED} {LIMITS}",
+        limits="" if same else _limits(before, after),
         tolerances=tolerances.texts,
     )
+
+
+def _limits(before: ReadAudit, after: ReadAudit) -> str:
+    return LIMITS if same_rows(after.record, before.digest) is None else f"{PAIRED} {LIMITS}"
 
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
