@@ -43,8 +43,8 @@ def paired_of(pair: Pair, digest: str, *, level: float) -> Estimate | None:
     Returns
     -------
     Estimate or None
-        None for any other value than a comparison of groups by a share of rows, where the rows are others, and where
-        the two values do not follow from the counts.
+        None for any other value, for other rows, for a metric that is not a share of rows, and where the two
+        values do not follow from the counts.
     """
     same = same_rows(pair.after_in[0], digest) if pair.after_in and pair.names[:3] == _AUDIT else None
     compared = pair.names[-2] if len(pair.names) > len(_AUDIT) else ""
