@@ -21,7 +21,7 @@ from trivet.audited import complaint_about, verdicts_of
 from trivet.effects.results import EffectMatrix
 from trivet.errors import DataError, RecordError, import_extra
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison, SameRows
 from trivet.privacy.code.results import CodeAudit
 from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
@@ -71,6 +71,8 @@ LARGEST: Final = 1e300
 LARGEST_COUNT: Final = 2**62
 METRICS = "metrics.json"
 TRIGGERS = "triggers.safetensors"
+#: Decisions on the rows of a table, which a later audit of the same rows is paired by.
+DECISIONS = "decisions.safetensors"
 
 #: Trigger arrays by name, float32 in [0, 1]: ``scan.mask``, shape (labels, 1, height, width), and
 #: ``scan.pattern``, shape (labels, channels, height, width); with the built-in study ``published.mask`` and
@@ -127,6 +129,8 @@ class FairnessLeg:
         Of mitigations; None where there is none.
     published
         The published models of the built-in study; None without it.
+    paired
+        How a baseline decided on the same rows; None without a baseline, or where its rows are others.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -134,6 +138,7 @@ class FairnessLeg:
     audit: FairnessAudit | None = None
     comparison: FairnessComparison | None = None
     published: PublishedFairness | None = None
+    paired: SameRows | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -155,7 +155,7 @@ def test_every_option_of_every_command_has_words():
         for command in every_command(trivet)
         for each in command.assemble_argument_collection(parse_docstring=True)
     ]
-    assert len({command for command, _, _ in options}) == 27
+    assert len({command for command, _, _ in options}) == 28
     assert [(command, name) for command, name, words in options if not words] == []
 
 

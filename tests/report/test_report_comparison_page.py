@@ -11,8 +11,9 @@ from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
 from example_records import example_own_record, example_record
 from example_scan import rate_of
-from trivet.comparison import compare_audits
+from trivet.comparison import compare_audits, parse_tolerances
 from trivet.errors import UsageError
+from trivet.policy import measured_places
 from trivet.report.compared import comparison_markdown
 from trivet.report.figures.compared import alt_differences, draw_differences, has_differences
 from trivet.report.pages import COMPARED, write_page
@@ -79,6 +80,13 @@ def test_the_page_says_regressions_cautions_and_every_headline_measurement(found
         assert " ".join(sentence.split()) in text
     for change in found["worse"].headline:
         assert change.title in text
+
+
+def test_the_page_says_the_tolerance(tmp_path):
+    before, after = audit_of(example_record()), audit_of(changed(example_record(), "audit.seed", 1))
+    tolerances = parse_tolerances(["privacy=5%", "0.01"], measured_places)
+    page, *_ = write_page(COMPARED, compare_audits(before, after, tolerances=tolerances), tmp_path)
+    assert "With the tolerance privacy=5%, 0.01 a change lies beyond it" in text_of(page.read_text("utf-8"))
 
 
 def test_parts_without_content_are_not_there(pages):

@@ -30,8 +30,8 @@ class Audit(Result, of="record"):
     """A record, the triggers that belong to it, and what each leg took.
 
     `inputs` are SHA-256 digests by name of what was studied; `seconds` are by leg; `weights` are those of
-    a repaired network, empty where there is none. None of these is part of the record, which is the same on
-    every run.
+    a repaired network and `decisions` those on the rows of a table, empty where there are none. None of
+    these is part of the record, which is the same on every run.
     """
 
     record: AuditRecord
@@ -39,6 +39,7 @@ class Audit(Result, of="record"):
     inputs: dict[str, str]
     seconds: dict[str, float]
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    decisions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def run_audit(
@@ -87,6 +88,7 @@ def run_audit(
         {name: digest for done in legs.values() for name, digest in done.inputs.items()},
         seconds,
         {} if security is None else security.weights,
+        legs["fairness"].decisions if "fairness" in legs else {},
     )
 
 
@@ -97,7 +99,9 @@ def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, An
     return {
         "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
         "privacy": partial(audit_privacy, config.privacy, study=study, seed=config.audit.seed, **kept),
-        "fairness": partial(audit_fairness, config.fairness, study=study, **kept),
+        "fairness": partial(
+            audit_fairness, config.fairness, study=study, baseline=config.policy.baseline, **kept
+        ),
     }
 
 

@@ -3,26 +3,38 @@
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from numpy.typing import NDArray
+
 from trivet.audit.parts import LegDone, Made, Parts, Progress
 from trivet.config import FairnessSection, PrivacySection, SecuritySection
-from trivet.errors import UsageError
-from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison, SameRows
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.membership.settings import ModelSettings
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.planning.training import TrainingPlan, TrainingSettings
-from trivet.record import STRIP_PIXELS, FairnessLeg, PrivacyLeg, read_fairness_audits, read_privacy_audits
+from trivet.record import (
+    DECISIONS,
+    METRICS,
+    STRIP_PIXELS,
+    FairnessLeg,
+    PrivacyLeg,
+    read_fairness_audits,
+    read_privacy_audits,
+)
 from trivet.security.results import PublishedSecurity
 from trivet.security.scanning.results import ScanResult, SecurityAudit
 from trivet.security.settings import MAX_LOSS, ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
+from trivet.wording import one_line
+from trivet.work.bounded import read_bounded
 from trivet.work.own_code import OWN_CODE
 
 __all__ = [
@@ -38,6 +50,8 @@ __all__ = [
 
 #: Before a folder whose config.json describes a network.
 FOLDER: Final = "hf:"
+#: A bit for each of a hundred million rows, and more.
+MOST_DECISION_BYTES: Final = 2**24
 #: Separates the file of a database from the name of a table in it.
 TABLE: Final = ":"
 
@@ -94,13 +108,17 @@ def settings_as_json(kind: type[Any], settings: Any) -> dict[str, Any]:
 
 
 def audit_fairness(
-    section: FairnessSection, *, study: bool, parts: Parts, progress: Progress
+    section: FairnessSection, *, study: bool, parts: Parts, progress: Progress, baseline: Path | None = None
 ) -> LegDone[FairnessLeg]:
-    """Audit a table, or compare mitigations on it or on the study's, and take in finished audits."""
+    """Audit a table, or compare mitigations on it or on the study's, and take in finished audits.
+
+    Decisions on a table are paired with those of a baseline that is of the same rows.
+    """
     finished = read_fairness_audits(section.audits)  # first: it may be refused
     audit, comparison, published = finished.audit, finished.comparison, None
     inputs = dict(finished.inputs)
     table = section.table
+    tabled = Made(_Tabled())
     if (comparison is not None and (study or (table and table.estimator))) or (
         audit is not None and table and not table.estimator
     ):
@@ -116,26 +134,78 @@ def audit_fairness(
         comparison, published = _study_fairness(section, parts=parts, tell=tell)
     elif table is not None:
         digest = None if table.table == ADULT else path_digest(table.table)
-        key = {"settings": settings_as_json(TableSettings, table), "table": digest, "seed": section.seed}
+        key: dict[str, Any] = {
+            "settings": settings_as_json(TableSettings, table),
+            "table": digest,
+            "seed": section.seed,
+        }
         if (code := code_digest(table.estimator)) is not None:
             key["code"] = code
-
-        def ask() -> Made[Any]:
-            from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - as above
-
-            return Made(audit_table(table, seed=section.seed, progress=tell))
-
-        kind = FairnessComparison if table.estimator else FairnessAudit
-        found = parts.cached("fairness-table", kind, key, ask).value
-        if isinstance(found, FairnessComparison):
-            comparison = found
-        else:
-            audit = found
+        if baseline is not None:
+            key["baseline"] = [path_digest(baseline / name) for name in (METRICS, DECISIONS)]
+            if key["baseline"][0] is None:
+                raise DataError(
+                    f"the baseline {one_line(baseline, limit=500)} has no {METRICS}; check its path."
+                )
+        tabled = parts.cached(
+            "fairness-table", _Tabled, key, lambda: _table(table, baseline, seed=section.seed, tell=tell)
+        )
+        audit, comparison = tabled.value.audit or audit, tabled.value.comparison or comparison
         if digest is not None:
             inputs[Path(table.table).name] = digest
     if audit is None and comparison is not None:
         audit = comparison.baseline
-    return LegDone(FairnessLeg(audit, comparison, published), inputs)
+    leg = FairnessLeg(audit, comparison, published, tabled.value.paired)
+    return LegDone(leg, inputs, decisions=tabled.arrays)
+
+
+@dataclass(frozen=True)
+class _Tabled:
+    """Result of a table: an audit or a comparison, and the decisions of a baseline beside its own."""
+
+    audit: FairnessAudit | None = None
+    comparison: FairnessComparison | None = None
+    paired: SameRows | None = None
+
+
+def _table(
+    table: TableSettings, baseline: Path | None, *, seed: int, tell: Callable[[str, float | None], None]
+) -> Made[_Tabled]:
+    from trivet.fairness.auditing.same_rows import decisions_of, joined  # noqa: PLC0415 - as below
+    from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - reads tables
+
+    own: dict[str, NDArray[Any]] = {}
+    paired: list[SameRows | None] = []
+
+    def keep(predicted: "Predicted") -> None:
+        after = decisions_of(predicted)
+        if after is None:
+            return
+        own.update(after.arrays())
+        before = None if baseline is None else _decisions_in(baseline)
+        digest = None if baseline is None else path_digest(baseline / METRICS)
+        if before is not None and digest is not None:
+            paired.append(joined(digest, before, after, predicted))
+
+    found = audit_table(table, seed=seed, progress=tell, keep=keep)
+    both = paired[0] if paired else None
+    if isinstance(found, FairnessComparison):
+        return Made(_Tabled(comparison=found))
+    return Made(_Tabled(audit=found, paired=both), own)
+
+
+def _decisions_in(folder: Path) -> "Decisions | None":
+    """Return the decisions that an audit kept; None where it kept none, or they are damaged."""
+    import safetensors  # noqa: PLC0415 - only a baseline needs it
+    import safetensors.numpy  # noqa: PLC0415
+
+    from trivet.fairness.auditing.same_rows import Decisions  # noqa: PLC0415
+
+    try:
+        arrays = safetensors.numpy.load(read_bounded(folder / DECISIONS, MOST_DECISION_BYTES))
+    except (OSError, ValueError, safetensors.SafetensorError):
+        return None
+    return Decisions.from_arrays(arrays)
 
 
 def _study_fairness(
@@ -165,6 +235,8 @@ def fairness_settings(section: FairnessSection) -> FairnessSettings:
 
 
 if TYPE_CHECKING:
+    from trivet.fairness.auditing.rows import Predicted
+    from trivet.fairness.auditing.same_rows import Decisions
     from trivet.security import Checkpoint, Classifier, Scan
     from trivet.security.checkpoint import ScanInput
 

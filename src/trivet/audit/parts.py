@@ -90,12 +90,15 @@ class LegDone(Generic[Result]):
         As `trivet.record.Triggers`.
     weights
         Of a repaired network; empty where there is none.
+    decisions
+        On the rows of a table, for later audits of the same; empty where they are not kept.
     """
 
     result: Result
     inputs: Mapping[str, str]
     triggers: Triggers = field(default_factory=dict)
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    decisions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 _Value = TypeVar("_Value")

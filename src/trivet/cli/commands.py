@@ -316,8 +316,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
                 "trivet gate trivet-out --require 'fairness.disparate_impact >= 0.8'",
             ),
             (
-                "for code scanning",
-                "trivet gate trivet-out --config audit.toml --format sarif",
+                "only what is new or worse since an accepted audit, for code scanning",
+                "trivet gate trivet-out --config audit.toml --baseline accepted --format sarif",
             ),
         ),
         ended="nothing breached",

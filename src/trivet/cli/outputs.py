@@ -15,7 +15,7 @@ from trivet.cli.main import ignore_matplotlibrc
 from trivet.errors import UsageError
 from trivet.findings import FINDINGS_FILES, Finding
 from trivet.findings.summary import Made
-from trivet.record import MANIFEST, METRICS, TRIGGERS, AuditRecord, Triggers, as_json
+from trivet.record import DECISIONS, MANIFEST, METRICS, TRIGGERS, AuditRecord, Triggers, as_json
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_whole
@@ -29,7 +29,7 @@ __all__ = [
     "draw",
     "prepare_folder",
     "refuse_foreign",
-    "save_weights",
+    "save_arrays",
 ]
 
 #: What stands in a file of trivet's, by its name or by its ending.
@@ -110,7 +110,7 @@ SCAN_FILES = ("scan.html", "scan.json", "scan-triggers.safetensors")
 REPORT_FILES = ("report.html", "report.pdf", "report.tex", "macros.tex")
 #: So many are drawn here before another process has loaded matplotlib.
 FEW_FIGURES: Final = 12
-RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, MANIFEST, *FINDINGS_FILES)
+RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, DECISIONS, MANIFEST, *FINDINGS_FILES)
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,14 @@ def prepare_folder(folder: Path, *names: str) -> None:
     refuse_foreign([folder / name for name in names])
 
 
-def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:
-    """Write a repaired network's weights, or take away those of an earlier audit."""
-    path = folder / WEIGHTS
-    if not weights:
+def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> tuple[Path, ...]:
+    """Write arrays beside the record, or take away those of an earlier audit."""
+    if not arrays:
         remove_result(path)
         return ()
-    import safetensors.numpy  # noqa: PLC0415 - only a repair needs it
+    import safetensors.numpy  # noqa: PLC0415 - only some audits have any
 
-    write_whole(path, safetensors.numpy.save(dict(weights)))
+    write_whole(path, safetensors.numpy.save(dict(arrays)))
     return (path,)
 
 

@@ -17,7 +17,7 @@ from trivet.audit import keep_parts, run_audit
 from trivet.audit.files import invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
-from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
+from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, WEIGHTS, draw, prepare_folder, save_arrays
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -36,6 +36,7 @@ from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
 from trivet.record import (
+    DECISIONS,
     METRICS,
     as_json,
     load_record,
@@ -367,7 +368,8 @@ def run(
         done = run_audit(settings, progress=progress, parts=parts)
         origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
         record_files = save_record(done.record, done.triggers, folder)
-        weights = save_weights(done.weights, folder)
+        arrays = save_arrays(done.weights, folder / WEIGHTS)
+        arrays += save_arrays(done.decisions, folder / DECISIONS)
         plain = as_json(done.record)
         found = gating.findings(plain)
         made = made_of({"trivet": version("trivet"), "started": started.isoformat(), "inputs": done.inputs})
@@ -384,8 +386,10 @@ def run(
             started=started,
             origin=origin_files,
         )
-        finding_files = write_findings(found, folder, origin=origin)  # a run that fails has none
-        files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
+        manifest_file = save_manifest(manifest, folder)
+        # Last: a run that fails has none.
+        finding_files = write_findings(found, folder, origin=origin)
+        files = (*drawn.files, *record_files, *finding_files, *arrays, manifest_file)
         parts.remove()
     if json:
         print_json(

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, Out, RandomSeed, Threads, command
-from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder, save_weights
+from trivet.cli.outputs import SCAN_FILES, SUMMARY, WEIGHTS, prepare_folder, save_arrays
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -305,7 +305,8 @@ def write_repair_files(
     data = _scan_data(found, out)
     table = _write_json(out / "repair.json", asdict(repair.result))
     arrays = {} if repair.model is None else repair.model.weights()
-    weights = save_weights({name: each.contiguous().numpy() for name, each in arrays.items()}, out)
+    plain = {name: each.contiguous().numpy() for name, each in arrays.items()}
+    weights = save_arrays(plain, out / WEIGHTS)
     return (*weights, drawn[0], table, *data, *drawn[1:])
 
 

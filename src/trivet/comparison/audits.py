@@ -1,12 +1,14 @@
 """A finished audit: its record, and what its manifest says."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trivet.record import MANIFEST, as_json, load_record
+from trivet.record import MANIFEST, METRICS, as_json, load_record
+from trivet.record import MOST_BYTES as MOST_RECORD_BYTES
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 
@@ -28,11 +30,14 @@ class ReadAudit:
         The record as plain JSON values.
     manifest
         What ``manifest.json`` holds; empty where there is none, or none that can be read.
+    digest
+        SHA-256 of ``metrics.json``; empty where the record is not from a file.
     """
 
     folder: str
     record: Mapping[str, Any]
     manifest: Mapping[str, Any]
+    digest: str = ""
 
     def noted(self, name: str) -> str | None:
         """Return a text of the manifest, None where it has none of that name."""
@@ -65,7 +70,8 @@ def read_audit(folder: str | Path, *, links: bool = True) -> ReadAudit:
     """
     folder = Path(folder)
     record = as_json(load_record(folder, links=links))
-    return ReadAudit(folder.resolve().name, record, read_manifest(folder, links=links))
+    digest = hashlib.sha256(read_bounded(folder / METRICS, MOST_RECORD_BYTES)).hexdigest()
+    return ReadAudit(folder.resolve().name, record, read_manifest(folder, links=links), digest)
 
 
 def read_manifest(folder: Path, *, links: bool = True) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from trivet.comparison.judge import (
     judge_pair,
     manifest_changes,
 )
+from trivet.comparison.paired import paired_of, same_rows
 from trivet.comparison.pairs import ABSENT, Pair, pairs
 from trivet.comparison.results import (
     ADDED,
@@ -136,6 +137,10 @@ LIMITS: Final = (
     "the other values that have an interval, up to one in twenty that did not change can be called a change. "
     "The intervals are of sampling alone: another training seed would move the numbers too. Where the record "
     "has no interval, a difference is shown and does not count as a regression."
+)
+PAIRED: Final = (
+    "The second audit was paired with the first: differences of ratios and differences between groups by a "
+    "share of the same rows are paired. Of everything else holds what follows."
 )
 DIGEST_CHARACTERS: Final = 12
 #: The parts of which there can be several.
@@ -334,7 +339,8 @@ def compare_audits(
             first.append((pair, title))
             continue
         about = verdict_title(pair) if is_verdict(pair.steps) else None
-        change = judge_pair(pair, title=about, tolerance=tolerances.at(pair.steps))
+        paired = paired_of(pair, before.digest, level=LEVEL)
+        change = judge_pair(pair, title=about, tolerance=tolerances.at(pair.steps), paired=paired)
         differs = change.outcome in CHANGED
         if is_verdict(pair.steps) and (differs or len(pair.steps) <= VERDICT_DEPTH):
             verdicts.append(change)
@@ -347,7 +353,7 @@ def compare_audits(
     verdicts.sort(key=_leg_number)
     changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
     asked += manifest_changes(before, after)
-    headline = _judge_together(first, tolerances)
+    headline = _judge_together(first, tolerances, before.digest)
     worse = _worse(verdicts, headline)
     same = before.record == after.record
     return Comparison(
@@ -361,9 +367,13 @@ def compare_audits(
         regressions=regressions(worse),
         cautions=() if same else cautions(before, after, asked, changed),
         statement=statement(verdicts, headline, changed, worse, same=same),
-        limits="" if same else LIMITS,
+        limits="" if same else _limits(before, after),
         tolerances=tolerances.texts,
     )
+
+
+def _limits(before: ReadAudit, after: ReadAudit) -> str:
+    return LIMITS if same_rows(after.record, before.digest) is None else f"{PAIRED} {LIMITS}"
 
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
@@ -389,11 +399,17 @@ def _leg_number(change: Change) -> int:
 
 
 def _judge_together(
-    pairs_and_titles: Sequence[tuple[Pair, str]], tolerances: Tolerances
+    pairs_and_titles: Sequence[tuple[Pair, str]], tolerances: Tolerances, digest: str
 ) -> tuple[Change, ...]:
     level = level_together(sum(has_interval(pair) for pair, _ in pairs_and_titles))
     return tuple(
-        judge_pair(pair, title=title, level=level, tolerance=tolerances.at(pair.steps))
+        judge_pair(
+            pair,
+            title=title,
+            level=level,
+            tolerance=tolerances.at(pair.steps),
+            paired=paired_of(pair, digest, level=level),
+        )
         for pair, title in pairs_and_titles
     )
 

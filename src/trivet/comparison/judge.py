@@ -466,9 +466,17 @@ def has_interval(pair: Pair) -> bool:
 
 
 def judge_pair(
-    pair: Pair, *, title: str | None = None, level: float = LEVEL, tolerance: Tolerance = EXACTLY
+    pair: Pair,
+    *,
+    title: str | None = None,
+    level: float = LEVEL,
+    tolerance: Tolerance = EXACTLY,
+    paired: Estimate | None = None,
 ) -> Change:
-    """Return what became of one value; a verdict, a text or a setting has no tolerance."""
+    """Return what became of one value; a verdict, a text or a setting has no tolerance.
+
+    `paired` is the difference where it is known from the same rows; else the two are independent.
+    """
     before, after = _plain(pair.before), _plain(pair.after)
     sure = [how_sure(pair.names, value, parts) for value, parts in _sides(pair)]
     (before_low, before_high), (after_low, after_high) = map(_bounds, sure)
@@ -478,7 +486,9 @@ def judge_pair(
     if before is None or after is None:
         return replace(change, outcome=SAME if before is after else ADDED if before is None else REMOVED)
     if is_number(pair.before) and is_number(pair.after) and not pair.names[-1].endswith(LABEL):
-        return _judge_numbers(change, pair, *sure, level=level, tolerance=tolerance)
+        first, second = sure
+        apart = paired or _difference(first, second, level)
+        return _judge_numbers(change, pair, first, second, difference=apart, tolerance=tolerance)
     differs = EXACT if is_exact(pair.names) or is_verdict(pair.steps) else DIFFERS
     if isinstance(pair.before, list) and isinstance(pair.after, list):
         detail = how_lists_differ(pair.before, pair.after)
@@ -490,9 +500,15 @@ def judge_pair(
 
 
 def _judge_numbers(
-    change: Change, pair: Pair, before: Sure, after: Sure, *, level: float, tolerance: Tolerance
+    change: Change,
+    pair: Pair,
+    before: Sure,
+    after: Sure,
+    *,
+    difference: Estimate | None,
+    tolerance: Tolerance,
 ) -> Change:
-    difference = _difference(before, after, level)
+    level = LEVEL if difference is None else difference.level
     change = replace(change, difference=pair.after - pair.before)
     if difference is not None:
         change = replace(

@@ -15,6 +15,7 @@ from trivet.comparison.compare import (
     sides_text,
 )
 from trivet.comparison.judge import has_interval, is_asked, judge_pair
+from trivet.comparison.paired import paired_of, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
@@ -40,9 +41,7 @@ _QUESTION: Final = frozenset(
 )
 #: Measurements that a sentence names.
 _MOST_NAMED: Final = 3
-UNPAIRED: Final = (
-    "Intervals of differences take the two audits for independent samples: a record keeps no results by row."
-)
+UNPAIRED: Final = "Intervals of differences take the two audits for independent samples."
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +157,9 @@ class _Against:
         if pair.after is None or pair.before is None or pair.before is ABSENT:
             where = "" if pair.after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
-        change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps))
-        told = _told(name, change)
+        paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
+        change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
+        told = f"{_told(name, change)}{'' if paired is None else ' on the same rows'}"
         if why := self._unknown(finding, ground, pair):
             return "new", f"{told}; {why}"
         if ground.judged and (why := _worse(ground, pair, change)):
@@ -228,6 +228,16 @@ class _Against:
             elif not left:
                 yield "fixed", finding, ""
 
+    def _intervals(self) -> str:
+        """Say for which differences the two audits are independent samples."""
+        same = same_rows(self.here.record, self.baseline.audit.digest)
+        if same is None:
+            return UNPAIRED
+        return (
+            f"Both decided on the same {same['rows']:,} rows, {same['changed']:,} of them otherwise: "
+            "differences of rates are paired, other ones taken for those of independent samples."
+        )
+
     def summary(self, findings: Sequence[Finding]) -> Finding:
         """Return a note on the baseline; a warning where the two audits are not of the same."""
         there, record = self.baseline.audit, self.here.record
@@ -249,7 +259,7 @@ class _Against:
             message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
             "Of the breaches of either audit: "
             f"{', '.join(f'{count} {state}' for state, count in counted.items())}. "
-            f"{' '.join([*said, UNPAIRED])}",
+            f"{' '.join([*said, self._intervals()])}",
             measured=Measured("audit.title", record["audit"]["title"]),
         )
 

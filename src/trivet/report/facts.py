@@ -83,6 +83,7 @@ def page_facts(comparison: Comparison) -> dict[str, Any]:
         "limits": comparison.limits,
         "page": {
             "left_out": left_out or None,
+            "tolerances": ", ".join(comparison.tolerances) or None,
             "intervals": any(change.level is not None for change in comparison.headline),
             "level": next((c.level for c in comparison.headline if c.level is not None), None),
         },

@@ -254,6 +254,28 @@ class Caution:
 
 
 @dataclass(frozen=True)
+class SameRows:
+    """Decisions of a baseline and of an audit on the same rows.
+
+    Attributes
+    ----------
+    baseline : SHA-256 of the baseline's ``metrics.json``.
+    rows : Rows of both.
+    changed : Rows that are decided otherwise.
+    columns : The sensitive columns.
+    groups : For each group its value in each of them.
+    counts : For each group its rows by label, decision in the baseline and decision here, the last fastest.
+    """
+
+    baseline: str
+    rows: int
+    changed: int
+    columns: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    counts: tuple[tuple[int, int, int, int, int, int, int, int], ...]
+
+
+@dataclass(frozen=True)
 class OverallRates:
     """Figures of all rows together, whatever their group.
 

@@ -36,6 +36,7 @@ from trivet.wording import quote
 __all__ = ["audit", "audit_table", "compare", "rows_of", "scored_of"]
 
 Progress = Callable[[str, float | None], object]
+Keep = Callable[[Predicted], object]
 
 #: Above this many rows only counts are taken, unless a number of rows is given.
 MOST_LOOKED_AT: Final = 10_000_000
@@ -90,15 +91,19 @@ def audit_table(
     seed: int,
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
+    keep: Keep = lambda _predicted: None,
 ) -> FairnessAudit | FairnessComparison:
-    """Audit the predictions of a table, or fit and compare mitigations on its rows."""
+    """Audit the predictions of a table, or fit and compare mitigations on its rows.
+
+    `keep` is called with the rows and their predictions, where they were read and nothing is suppressed.
+    """
     if settings.of_outcomes:
         raise UsageError(
             "amounts, ranks and several classes are audited by `trivet fairness` on its own, and by "
             "trivet.fairness.audit_outcome."
         )
     if settings.estimator is None:
-        return _audit(settings, seed=seed, workers=workers, progress=progress)
+        return _audit(settings, seed=seed, workers=workers, progress=progress, keep=keep)
     return _compare(settings, settings.estimator, seed=seed, workers=workers, progress=progress)
 
 
@@ -190,7 +195,14 @@ def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
     return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
 
 
-def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress: Progress) -> FairnessAudit:
+def _audit(
+    settings: TableSettings,
+    *,
+    seed: int,
+    workers: int | None,
+    progress: Progress,
+    keep: Keep = lambda _predicted: None,
+) -> FairnessAudit:
     measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
@@ -237,6 +249,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
                 seed=seed,
             )
             predicted = replace(predicted, rows=replace(predicted.rows, sources=shape.sources))
+            if settings.suppress is None and not design.weighted:
+                keep(predicted)
         if settings.search or settings.search_split:
             progress("subgroups", None)
             searched = search_table(
