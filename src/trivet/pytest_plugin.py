@@ -70,6 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
     names = [None if each is None else here / each for each in (files or [None] * len(folders))]
     done = [None if each is None else here / each for each in (folders or [None] * len(files))]
     audits = [_Audit(name, out) for name, out in zip(names, done, strict=True)]
+    if len({each.path.resolve() for each in audits}) < len(audits):
+        raise pytest.UsageError("--trivet and --trivet-out name an audit twice; name each once")
     config.addinivalue_line("markers", "trivet: a requirement or a rule of an audit, by --trivet")
     config.pluginmanager.register(_Audits(config, audits), "trivet-audits")
     given = {(here / each.partition("::")[0]).resolve() for each in config.args}
