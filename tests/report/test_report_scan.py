@@ -111,7 +111,7 @@ def test_nothing_on_the_page_runs_or_comes_from_elsewhere(pages):
 
 def test_every_picture_is_on_the_page_with_words_for_those_who_do_not_see_it(pages):
     for case, count in {"hostile": 4, "hundred": 4, "clean": 2}.items():
-        drawings = [attributes for tag, attributes in Page(pages[case]).elements if tag == "svg"]
+        drawings = Page(pages[case]).drawings()
         assert len(drawings) == count
         assert all(each["role"] == "img" and len(each["aria-label"]) > 60 for each in drawings)
 
