@@ -21,7 +21,7 @@ class Page(HTMLParser):
         self.text += data
 
     def drawings(self):
-        """Attributes of every figure; the small ones of the card are hidden, for the link around each speaks."""
+        """Attributes of every figure; the card's small ones are hidden, and the link around each speaks."""
         return [
             attributes
             for tag, attributes in self.elements
