@@ -296,7 +296,7 @@ def _outcome(
         number = max(unknown, len(breaches))
         return UNDECIDED, f"{against}; {number} of what was to be judged could not be measured"
     if not gating:
-        return UNJUDGED, "nothing in it is held against a threshold"
+        return UNJUDGED, "nothing in it is held against a threshold" if findings else "no findings are given"
     if not requirements and all(_is_demonstration(record, each) for each in gating):
         return DEMONSTRATION, "on what comes with trivet: nothing in it counts as a breach"
     return PASSED, against
