@@ -105,7 +105,7 @@ def write_report(
     write_text(files["macros.tex"], macros)
     write_text(files["report.tex"], tex)
     write_text(files["report.html"], page)
-    used = write_pdf(document, summary, figures, files["report.pdf"], engine=engine)
+    used = write_pdf(document, figures, files["report.pdf"], engine=engine, summary=summary)
     return ReportFiles(
         files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
     )
