@@ -65,7 +65,8 @@ def test_the_report_has_what_was_asked_and_no_study(finished):
     assert record.audit.title in page
     for heading in ("Corrections", "Requirement checklist", "Assumptions and reproducibility"):
         assert heading not in page
-    assert "What was found" in page
+    assert '<section class="card ' in page
+    assert '<h2 id="found">Findings</h2>' in page
     assert "not measured" not in text
     tex = (out / "report.tex").read_text(encoding="utf-8")
     for row in available(record):

@@ -20,6 +20,14 @@ class Page(HTMLParser):
     def handle_data(self, data):
         self.text += data
 
+    def drawings(self):
+        """Attributes of every figure; the card's small ones are hidden, and the link around each speaks."""
+        return [
+            attributes
+            for tag, attributes in self.elements
+            if tag == "svg" and "aria-hidden" not in attributes
+        ]
+
     def ids(self):
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 

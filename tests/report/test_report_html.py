@@ -203,17 +203,12 @@ def test_hostile_text_is_text(sample_figures):
     # Title of window and page, heading, contents, paragraph twice, caption; version, the outcome's three, the
     # leg's four, the line's four, the finding's four.
     assert page.text.count('<script>alert("x")</script> & \\input{secret}') == 7 + 1 + 3 + 4 + 4 + 4
-    drawn = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert [each["aria-label"] for each in drawn if "aria-label" in each] == [HOSTILE]
+    assert [attributes["aria-label"] for attributes in page.drawings()] == [HOSTILE]
 
 
 def test_every_figure_is_drawn_inline(study_page, study_document):
     figures = [target for target in study_document.targets.values() if target.kind == "figure"]
-    drawings = [
-        attributes
-        for tag, attributes in Page(study_page).elements
-        if tag == "svg" and "aria-hidden" not in attributes
-    ]
+    drawings = Page(study_page).drawings()
     assert len(drawings) == len(figures) == len(available(example_record()))
     assert all(attributes["aria-label"] and attributes["role"] == "img" for attributes in drawings)
 

@@ -5,9 +5,11 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
+from page_findings import shown_example
 from pypdf import PdfReader
 from sample_report import sample_record
 
+from trivet.findings.summary import LegSummary, Line, Made, PartSummary, Summary
 from trivet.report.text import tree
 from trivet.report.text.document import make_document
 from trivet.report.text.values import escape_tex
@@ -45,11 +47,26 @@ Text []{v="hostile"}, []{.code v="hostile"}, [in one []{v="hostile"}]{when="soun
 ![Caption of []{v="hostile"}](picture){#fig:a}
 """
 PLACES = 7
+#: On the card and in what its one finding means.
+CARD_PLACES = 14
 
 
 def document_of(text):
     record = {**sample_record(), "audit": {"title": text}, "hostile": text}
     return make_document(record, {"body.md": PROSE}, pictures={"picture": tree.Picture(text)})
+
+
+def card_of(text):
+    """A summary of which every text is a stranger's."""
+    finding = shown_example(
+        "policy.1",
+        level="warning",
+        **dict.fromkeys(("title", "message", "why", "source", "place", "value"), text),
+    )
+    part = PartSummary(text, text, "", "bad", text)
+    legs = (LegSummary("security", "bad", text, (part,), text), LegSummary(text, "note", text))
+    line = Line(finding, text, text, text, text)
+    return Summary(text, text, "bad", text, text, Made(text), None, legs, (line,))
 
 
 def letters(text):
@@ -75,9 +92,9 @@ class Elements(HTMLParser):
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_the_pdf_shows_a_text_as_it_is(text, tmp_path, sample_figures):
     document = document_of(text)
-    pdf.write_pdf(document, sample_figures, tmp_path / "report.pdf", engine="typst")
+    pdf.write_pdf(document, sample_figures, tmp_path / "report.pdf", engine="typst", summary=card_of(text))
     shown = letters("".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages))
-    assert shown.count(letters(text)) >= PLACES
+    assert shown.count(letters(text)) >= PLACES + CARD_PLACES
     assert "forged0" not in shown
 
 
@@ -85,7 +102,7 @@ def test_the_pdf_shows_a_text_as_it_is(text, tmp_path, sample_figures):
 def test_typst_reads_a_text_as_a_literal(text):
     """What stands outside of literals is the same for every text."""
     source, plain = (
-        re.sub(r'"(?:\\.|[^"\\])*"', '""', typst_source(document_of(each), "figures"))
+        re.sub(r'"(?:\\.|[^"\\])*"', '""', typst_source(document_of(each), "figures", card_of(each)))
         for each in (text, harmless(text))
     )
     assert source == plain
@@ -95,8 +112,11 @@ def test_typst_reads_a_text_as_a_literal(text):
 def test_tex_reads_a_text_as_letters(text):
     """The source is the same for every text but for its letters, each of them escaped."""
     document, plain = document_of(text), document_of(harmless(text))
-    source = tex_source(document, "figures").replace(escape_tex(text), "")
-    assert source == tex_source(plain, "figures").replace(escape_tex(harmless(text)), "")
+    source, other = (
+        tex_source(each, "figures", card_of(words)).replace(escape_tex(words), "")
+        for each, words in ((document, text), (plain, harmless(text)))
+    )
+    assert source == other
     for command in ("\\input{", "\\write", "\\newcommand{\\y}", "$\\frac", "^^"):
         assert command not in macros_source(document.values)
 
@@ -108,8 +128,8 @@ def harmless(text):
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_the_page_has_a_text_as_text(text, sample_figures):
-    found = Elements(html_page(document_of(text), None, sample_figures))
+    found = Elements(html_page(document_of(text), card_of(text), sample_figures))
     assert found.scripts == 1
     assert found.handlers == []
     assert not any(link.casefold().startswith(("javascript", "http://e.x")) for link in found.links)
-    assert letters("".join(found.text)).count(letters(text)) >= PLACES
+    assert letters("".join(found.text)).count(letters(text)) >= PLACES + CARD_PLACES

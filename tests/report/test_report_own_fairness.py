@@ -115,7 +115,7 @@ def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
 
 def test_every_picture_of_a_page_is_told_in_words(pages):
     for source in pages.values():
-        pictures = [attributes for tag, attributes in Page(source).elements if tag == "svg"]
+        pictures = Page(source).drawings()
         assert pictures
         captions = re.findall(r"<figcaption>(.*?)</figcaption>", source, re.DOTALL)
         for attributes in pictures:

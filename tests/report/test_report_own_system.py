@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from page_elements import Page
 from pypdf import PdfReader
 
 from example_fairness import example_audit, lonely_comparison, many_groups_audit, undefined_audit
@@ -14,6 +13,7 @@ from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import verdicts, write_report
 from trivet.report.figures import available, pictures, save_figures
 from trivet.report.text.document import check_macros
+from trivet.verdict import LEGS
 
 
 def scanned(**settings):
@@ -82,17 +82,18 @@ def test_every_section_of_a_hostile_report_is_printed(hostile_report):
         assert heading in told.upper()
 
 
-def test_the_abstract_and_the_first_table_have_each_part_once(written):
-    case, record, files = written
-    text = " ".join(Page(files.html.read_text(encoding="utf-8")).text.split())
-    asked = {"all": 11, "repaired": 2, "hostile": 9, "undefined": 2}.get(case, 1)
-    tex = files.tex.read_text(encoding="utf-8")
-    table = tex[tex.index("Subject and verdict of each leg") :]
-    body = table[: table.index(r"\end{")]
-    assert len(re.findall(r"^\s*(security|privacy|fairness)\b", body, re.MULTILINE)) == asked
-    assert "Every number is read from the record" in text
-    mitigated = record.fairness is not None and record.fairness.comparison is not None
-    assert len(verdicts(as_json(record))) == asked - mitigated  # its statement is of both
+def test_the_card_has_each_leg_and_what_was_audited(written):
+    _, record, files = written
+    source = files.html.read_text(encoding="utf-8")
+    legs = source[source.index('<ul class="legs">') : source.index("</section>")]
+    words = re.findall(r'<strong class="word">([^<]+)</strong>', legs)
+    assert len(words) == 3
+    assert [word == "not audited" for word in words] == [getattr(record, leg) is None for leg in LEGS]
+    parts = len(verdicts(as_json(record)))
+    named = legs.count('<span class="name">')
+    more = sum(int(number) for number in re.findall(r"<li>and (\d+) more</li>", legs))
+    assert named + more == parts > 0
+    assert r"\textbf{Security: " in files.tex.read_text(encoding="utf-8")
 
 
 def test_verdicts_say_what_the_record_says():

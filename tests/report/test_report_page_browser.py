@@ -13,6 +13,7 @@ from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
 from example_records import example_record
 from example_scan import HOSTILE_NAMES, example_scan
+from trivet.findings import findings_of
 from trivet.findings.summary import summary_of
 from trivet.place import find
 from trivet.report.figures import available
@@ -32,7 +33,9 @@ def address(study_report, study_record, study_document, tmp_path_factory):
     """The study's page, with findings and with the data of its figures."""
     figures = study_report.html.parent / "figures"
     path = tmp_path_factory.mktemp("page") / "report.html"
-    source = html_page(study_document, summary_of(study_record, FINDINGS), figures, record=study_record)
+    source = html_page(
+        study_document, summary_of(study_record, findings_of(study_record)), figures, record=study_record
+    )
     path.write_text(source, encoding="utf-8")
     return path.as_uri()
 
@@ -87,6 +90,24 @@ def test_the_page_is_legible(opened, address, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.eval_on_selector_all("main *, header *, nav *", OVERFLOWING) == []
     assert broken_rules(page) == []
+
+
+def test_the_first_screen_has_the_whole_card_with_a_picture_a_leg(opened, address):
+    page = opened(address, width=1280, height=800)
+    assert page.locator("#outcome").inner_text() == "FAILED"
+    card = page.locator(".card").bounding_box()
+    assert card["y"] + card["height"] <= 800
+    assert page.locator(".card .lines > li:not(.heads)").count() == 10
+    pictures = page.locator(".card .thumbnail")
+    assert pictures.count() == 3
+    for place in range(3):
+        drawn = pictures.nth(place).locator("use").bounding_box()
+        assert drawn["width"] > 40
+        assert drawn["height"] > 40
+    pictures.first.click()
+    assert page.locator(
+        page.locator(".thumbnail").first.get_attribute("href").replace(":", "\\:")
+    ).is_visible()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_nothing_on_the_page_runs_or_comes_from_elsewhere(pages):
 
 def test_every_picture_is_on_the_page_with_words_for_those_who_do_not_see_it(pages):
     for case, count in {"hostile": 4, "hundred": 4, "clean": 2}.items():
-        drawings = [attributes for tag, attributes in Page(pages[case]).elements if tag == "svg"]
+        drawings = Page(pages[case]).drawings()
         assert len(drawings) == count
         assert all(each["role"] == "img" and len(each["aria-label"]) > 60 for each in drawings)
 
@@ -135,9 +135,11 @@ def test_the_verdict_comes_first_as_a_word_with_a_sign(pages):
     ):
         source = pages[case]
         icon = f'<span class="icon" aria-hidden="true">{sign}</span>'
-        assert f'<li class="{tone}">{icon}<span class="leg">verdict</span>' in source
-        assert f'<strong class="word">{word}</strong>' in source
-        assert source.index('class="verdicts"') < source.index("<nav") < source.index("<h2")
+        assert (
+            f'<section class="card {tone}" aria-labelledby="outcome">\n<div class="outcome">{icon}' in source
+        )
+        assert f'<p id="outcome" class="word">{word}</p>' in source
+        assert source.index('class="card') < source.index("<nav") < source.index("<h2")
 
 
 def test_a_repair_is_told_as_before_repair_and_after():

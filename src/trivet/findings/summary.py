@@ -114,11 +114,11 @@ class LegSummary:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return what was audited, a line a part; with the verdict of each where the leg has several."""
+        """Return what was audited, a line a part; with its verdict where that is not the leg's."""
         shown, more = self.shown
         texts = [self.reason] if self.reason else []
         for part in shown:
-            word = f"{part.word}: " if len(self.parts) > 1 and self.word else ""
+            word = f"{part.word}: " if self.word not in {"", part.word} else ""
             digest = f" ({part.short_digest})" if part.digest else ""
             texts.append(f"{word}{part.name}{digest}{', ' if part.facts else ''}{part.facts}")
         return (*texts, *([f"and {more} more"] if more else []))
@@ -296,7 +296,7 @@ def _outcome(
         number = max(unknown, len(breaches))
         return UNDECIDED, f"{against}; {number} of what was to be judged could not be measured"
     if not gating:
-        return UNJUDGED, "nothing in it is held against a threshold"
+        return UNJUDGED, "nothing in it is held against a threshold" if findings else "no findings are given"
     if not requirements and all(_is_demonstration(record, each) for each in gating):
         return DEMONSTRATION, "on what comes with trivet: nothing in it counts as a breach"
     return PASSED, against

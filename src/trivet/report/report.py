@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trivet.audited import has_study
 from trivet.errors import ReportError
 from trivet.findings import Finding
-from trivet.findings.summary import Made, summary_of
+from trivet.findings.summary import Made, Summary, summary_of
 from trivet.report.facts import run_page_facts as page_facts
 from trivet.report.text import tree
 from trivet.report.text.document import (
@@ -20,9 +20,11 @@ from trivet.report.text.document import (
     read_prose,
     read_templates,
 )
+from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 from trivet.report.write.pdf import Engine, write_pdf
 from trivet.report.write.tex import macros_source, tex_source
+from trivet.verdict import LEGS
 from trivet.work.result_files import make_folder, write_text
 
 #: Folders of the prose about the user's own plans and audits.
@@ -93,7 +95,7 @@ def write_report(
     document = make_document(facts, prose, pictures=pictures, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
-    summary = summary_of(record, findings, made)
+    summary = _summary(record, findings, made)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix(), summary)
     if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
         raise ReportError("; ".join(complaints))
@@ -103,7 +105,20 @@ def write_report(
     write_text(files["macros.tex"], macros)
     write_text(files["report.tex"], tex)
     write_text(files["report.html"], page)
-    used = write_pdf(document, summary, figures, files["report.pdf"], engine=engine)
+    used = write_pdf(document, figures, files["report.pdf"], engine=engine, summary=summary)
     return ReportFiles(
         files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
     )
+
+
+def _summary(record: Mapping[str, Any], findings: Sequence[Finding], made: Made | None) -> Summary:
+    """Summarise an audit; without findings each leg says itself why its verdict is what it is."""
+    summary = summary_of(record, findings, made)
+    if findings:
+        return summary
+    told = verdicts({leg: record.get(leg) for leg in LEGS} | record)
+    legs = [
+        replace(leg, reason=" ".join(each.text for each in told if each.leg == leg.leg))
+        for leg in summary.legs
+    ]
+    return replace(summary, legs=tuple(legs))

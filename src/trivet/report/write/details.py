@@ -1,4 +1,4 @@
-"""What a card shows in every medium, and the section on findings and policy of the paper."""
+"""Content that the cards of page and paper share, and the paper's section on findings and policy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -75,7 +75,7 @@ def card(summary: Summary, tell: Tell, thumbnails: Mapping[str, str]) -> str:
 
 def _leg(leg: LegSummary, thumbnail: str, *, alone: bool) -> str:
     shown, more = leg.shown
-    items = "".join(_part(part, alone=len(leg.parts) == 1 or not leg.word) for part in shown)
+    items = "".join(_part(part, leg.word) for part in shown)
     items += f"<li>and {more} more</li>" if more else ""
     parts = f'<ul class="parts">{items}</ul>' if items else ""
     reason = f'<p class="reason">{escape_html(leg.reason)}</p>' if leg.reason else ""
@@ -89,13 +89,10 @@ def _leg(leg: LegSummary, thumbnail: str, *, alone: bool) -> str:
     return f'<li class="{leg.tone}{room}">{head}{thumbnail}{reason}\n{parts}</li>'
 
 
-def _part(part: PartSummary, *, alone: bool) -> str:
-    """Write what was audited; its own verdict where the leg has several."""
-    word = (
-        ""
-        if alone
-        else f'<span class="{part.tone}"><span class="word">{escape_html(part.word)}</span></span> '
-    )
+def _part(part: PartSummary, leg_word: str) -> str:
+    """Write what was audited; with its verdict where that is not the leg's."""
+    told = f'<span class="{part.tone}"><span class="word">{escape_html(part.word)}</span></span> '
+    word = "" if leg_word in {"", part.word} else told
     digest = (
         f' <code title="SHA-256 {escape_html(part.digest)}">{escape_html(part.short_digest)}</code>'
         if part.digest

@@ -125,7 +125,11 @@ SEEDS: Final = (
 
 
 def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> list[str]:
-    """Say where the value at a place comes from, in lines without markup."""
+    """Say where the value at a place comes from, in lines without markup; nothing of what is no place."""
+    try:
+        parse(path)
+    except LookupError:
+        return []
     above = list(_above(record, path))
     found = (_defined(path, document), _told(above), _seed(path, record, above))
     return [line for line in found if line]

@@ -38,7 +38,12 @@ _LATEXMK = (
 
 
 def write_pdf(
-    document: Document, summary: Summary | None, figures: Path, target: Path, *, engine: Engine | None = None
+    document: Document,
+    figures: Path,
+    target: Path,
+    *,
+    engine: Engine | None = None,
+    summary: Summary | None = None,
 ) -> Engine:
     """Write `target`, the same bytes each time, and tell which engine made it."""
     with tempfile.TemporaryDirectory(prefix="trivet-") as scratch:
