@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_of_every_engine import HOSTILE, table_of
 
@@ -29,6 +29,7 @@ def values_of(column):
     return [column.categories[code] for code in column.codes]
 
 
+@settings(max_examples=settings().max_examples // 3)  # an example is many queries
 @given(
     rows=st.lists(
         st.tuples(
