@@ -39,8 +39,8 @@ lint: $(READY) ## check style, words, types and the direction of imports
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-bench: $(READY) ## run the benchmarks and the slow tests (long)
-	$(BIN)/pytest -m slow
+bench: $(READY) ## run the benchmarks, the slow tests and more examples of each property (long)
+	$(BIN)/pytest -m "slow or hypothesis" --hypothesis-profile=thorough
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: $(READY) ## build the documentation

@@ -15,14 +15,21 @@ settings.register_profile("thorough", database=None, deadline=None, derandomize=
 settings.register_profile("trivet", settings.get_profile("thorough"), max_examples=30)
 settings.load_profile("trivet")
 
+#: Objects made until some are searched for garbage: the trees of a report are many, and none is garbage.
+GARBAGE_AFTER = 20_000, 20, 20
+# Modules and collected tests stay.
+gc.disable()
+
 
 def pytest_collection_finish():
     """Leave modules and thousands of tests out of what is searched for garbage while they run."""
-    gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_AFTER)
+    gc.enable()
 
 
 def pytest_unconfigure():
+    gc.enable()
     gc.unfreeze()
 
 

@@ -26,9 +26,12 @@ SECONDS = 540
 
 
 def serve():
+    gc.disable()
     for name in LOADED:
         importlib.import_module(name)
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

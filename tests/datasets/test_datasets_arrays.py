@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from image_sources import GREY, LABELS, idx, idx_pair, save, saved
@@ -35,7 +35,6 @@ def image_arrays(draw, dtypes=(np.uint8, np.uint16, ">u2", np.float16, np.float3
     return draw(hnp.arrays(dtype, shape, elements=elements)), channels, axis
 
 
-@settings(max_examples=60)
 @given(drawn=image_arrays(), packed=st.booleans(), one_hot=st.booleans(), upper=st.booleans())
 def test_an_npz_gives_back_the_pixels_and_labels(tmp_path_factory, drawn, packed, one_hot, upper):
     array, channels, axis = drawn
@@ -56,7 +55,6 @@ def test_an_npz_gives_back_the_pixels_and_labels(tmp_path_factory, drawn, packed
     assert (images.name, images.classes) == ("toy.NPZ", 2)
 
 
-@settings(max_examples=40)
 @given(array=hnp.arrays(np.uint8, st.tuples(st.integers(4, 9), SIDE, SIDE)), packed=st.booleans())
 def test_an_idx_pair_gives_back_the_pixels_and_labels(tmp_path_factory, array, packed):
     labels = (np.arange(len(array)) % 2 * 7).astype(np.uint8)
@@ -112,7 +110,6 @@ def test_one_file_of_a_pair_may_be_packed_and_the_name_have_a_full_stop(tmp_path
     assert read_images(tmp_path / "x-images.idx3-ubyte").labels.tolist() == LABELS.tolist()
 
 
-@settings(max_examples=60)
 @given(data=st.data())
 def test_damage_anywhere_is_read_or_refused_and_nothing_else(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damage")

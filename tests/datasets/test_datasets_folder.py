@@ -4,7 +4,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from hostile_pictures import ESCAPES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from image_sources import GREY, encoded, picture_folder, png, tiff, write_png
@@ -30,7 +30,6 @@ def written(array, mode=None, kind="PNG", **settings):
     return stream.getvalue()
 
 
-@settings(max_examples=40)
 @given(
     array=hnp.arrays(
         np.uint8, st.tuples(st.integers(4, 8), st.integers(1, 6), st.integers(1, 6), st.just(3))
@@ -233,7 +232,6 @@ def test_a_large_picture_that_packs_well_is_no_bomb(tmp_path):
     assert pixels_of(tmp_path / "a.png", png(2_000, 2_000, rows)).shape == (1, 2_000, 2_000)
 
 
-@settings(max_examples=120)
 @given(data=st.data())
 def test_a_damaged_picture_is_read_or_refused_and_nothing_else(tmp_path_factory, data):
     mode, kind, options = data.draw(

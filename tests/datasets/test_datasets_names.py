@@ -1,10 +1,9 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.datasets.classes import in_class_order, printable
 
 
-@settings(max_examples=50)
 @given(st.text() | st.binary().map(lambda name: name.decode("utf-8", "surrogateescape")))
 def test_what_is_shown_is_one_harmless_line(text):
     shown = printable(text)

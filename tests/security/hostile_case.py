@@ -23,11 +23,15 @@ class Case:
     classes: int = 10
     in_archive: bool = False
 
-    def load(self, path):
+    def load(self, path, *, reader=None):
         if self.in_archive:
             return load_from_archive(path, 4)
         return load_checkpoint(
-            path, architecture=self.architecture, input_shape=self.input_shape, classes=self.classes
+            path,
+            architecture=self.architecture,
+            input_shape=self.input_shape,
+            classes=self.classes,
+            reader=reader,
         )
 
 

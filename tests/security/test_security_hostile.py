@@ -10,21 +10,30 @@ import pytest
 from hostile_files import CASES
 
 from trivet.errors import TrivetError
+from trivet.security.checkpoint import READERS
+from trivet.work.confined import Confined
 
 
 def tree(folder):
     return {path.relative_to(folder): path.is_symlink() for path in folder.rglob("*")}
 
 
+@pytest.fixture(scope="module")
+def reader():
+    """One process for all cases, which is replaced where a file ends it."""
+    with Confined(ready=READERS) as confined:
+        yield confined
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_hostile_file_is_refused_in_one_line(tmp_path, monkeypatch, case):
+def test_a_hostile_file_is_refused_in_one_line(tmp_path, monkeypatch, reader, case):
     folder = tmp_path / "outer" / "inner"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     path = case.build(folder)
     before = tree(tmp_path)
     with pytest.raises(TrivetError) as caught:
-        case.load(path)
+        case.load(path, reader=reader)
     message = str(caught.value)
     assert case.message in message
     assert caught.value.exit_code == 3

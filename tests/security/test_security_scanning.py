@@ -85,6 +85,7 @@ def test_what_is_not_a_network_or_not_images_is_named(arguments):
         scan_network(security.load_demo_checkpoint(), None)
 
 
+@pytest.mark.slow
 def test_a_clean_network_gives_no_evidence(mnist_test):
     model = train_classifier("mnist-cnn", CONTRACT, mnist_test, TrainingSettings(epochs=2), seed=1)
     result = security.scan(Checkpoint(model, INFO), mnist_test).result

@@ -114,7 +114,7 @@ characters = st.sampled_from(
 cells = st.lists(st.lists(characters, max_size=14).map("".join) | st.text(max_size=5), min_size=1, max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 3)  # an example is many queries
 @given(cells=cells, reading=st.sampled_from(READINGS))
 def test_no_cell_is_an_error_or_decides_on_another(connection, cells, reading):
     column = Column("x", Kind.CELL, "cell", "c0", reading)

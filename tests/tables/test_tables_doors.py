@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tables_of_every_kind import CLOSED, COLUMNS, OPEN, PLAIN, archive, put, sheet
 
@@ -205,7 +205,6 @@ def opened_or_refused(path, **reading):
         read_features(opened, opened.columns)
 
 
-@settings(max_examples=150)
 @given(
     st.lists(parts, max_size=24).map("".join),
     st.sampled_from(["utf-8", "utf-16", "cp1252"]),
@@ -225,7 +224,6 @@ SOUND = {
 }
 
 
-@settings(max_examples=80)
 @given(st.sampled_from(sorted(SOUND)), st.data())
 def test_a_damaged_file_is_a_table_or_is_refused(tmp_path_factory, name, data):
     content = bytearray(SOUND[name])

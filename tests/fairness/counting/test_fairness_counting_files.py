@@ -29,7 +29,7 @@ def values_of(column):
     return [column.categories[code] for code in column.codes]
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 3)  # an example is many queries
 @given(
     rows=st.lists(
         st.tuples(

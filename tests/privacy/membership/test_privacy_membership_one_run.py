@@ -122,7 +122,7 @@ def test_guessing_shows_a_leak_at_most_as_often_as_the_level_says(guesses):
 def test_a_training_that_is_private_is_not_accused_more_often_than_the_level_allows(epsilon, guesses):
     # Randomised response tells each coin truly with e^eps / (1 + e^eps): the theorem's worst case.
     rng = np.random.default_rng(1)
-    repetitions, m, wrong, bounds = 300, 300, 0, []
+    repetitions, m, wrong, bounds = 150, 300, 0, []
     for _ in range(repetitions):
         coins = rng.random(m) < 0.5
         told = coins ^ (rng.random(m) > 1 / (1 + math.exp(-epsilon)))

@@ -1,6 +1,7 @@
 """Plans of private training: published figures, independent integrals, and two guarantees kept apart."""
 
 import math
+from functools import cache
 
 import dp_accounting
 import numpy as np
@@ -23,6 +24,7 @@ from trivet.privacy.planning.dp_sgd import (
 MNIST = {"dataset_size": 60_000, "batch": 256, "steps": 14_063, "delta": 1e-5}
 
 
+@cache
 def planned(**settings):
     return plan_training(privacy.TrainingSettings(**{**MNIST, **settings}))
 

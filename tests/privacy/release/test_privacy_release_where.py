@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tables_to_ask import exact, write_table
 
@@ -122,7 +122,6 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=60)
 @given(tree=trees)
 def test_any_tree_selects_what_python_selects(people, tree):
     text = written(tree)
