@@ -125,7 +125,7 @@ def test_the_action_installs_the_least_caches_it_and_ends_with_the_verdict(breac
     assert re.fullmatch(r"trivet-Linux-X64-3\.\d+-[0-9a-f]{64}", cached["key"])
     assert breached.outputs["audit.outputs.code"] == "1"
     assert (breached.folder / "trivet-out" / "report.html").exists()
-    assert "❌ 1 breach" in (breached.folder / "summary").read_text()
+    assert "### ❌ FAILED" in (breached.folder / "summary").read_text()
     assert "Alerts" not in breached.used
     assert breached.used["Report"] == {
         "name": "trivet",

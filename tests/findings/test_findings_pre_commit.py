@@ -82,7 +82,7 @@ def test_the_gate_judges_the_audit_where_the_policy_changed(project):
     done = run(project)
     assert done.returncode == 1
     assert "trivet gate" in done.stdout
-    assert "privacy.plan.epsilon <= 0. Found " in done.stdout
+    assert "✗ privacy.plan.epsilon <= 0\n" in done.stdout
     assert "- exit code: 1" in done.stdout
     assert "trivet run" not in done.stdout  # before a push only
 
