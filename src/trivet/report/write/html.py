@@ -14,6 +14,7 @@ from urllib.parse import quote
 from trivet.errors import ReportError
 from trivet.findings.finding import Finding
 from trivet.report.figures.registry import figure_csv
+from trivet.report.figures.style import on_dark
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
@@ -91,6 +92,22 @@ _PRESENTATION = {
     "stroke-opacity",
     "stroke-width",
 }
+#: What is filled without a word about it.
+_BLACK = "#000000"
+_COLOR = re.compile(r' (fill|stroke)="(#[0-9a-f]{6})"')
+#: Stands in the style where the colours of the figures go.
+COLORS = "/* colours of the figures */"
+
+
+def with_colors(page: str) -> str:
+    """Say in the style what each colour of the figures is on light and on dark paper."""
+    rules = (
+        f'[{part}="{color}"] {{ {part}: light-dark({color}, {on_dark(color)}); }}'
+        for part, color in sorted(set(_COLOR.findall(page)))
+    )
+    return page.replace(COLORS, "\n".join(rules), 1)
+
+
 #: How much wider than on paper a figure may be on a page.
 _ENLARGED = {False: 1.55, True: 1.3}
 
@@ -109,6 +126,7 @@ def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
     for name in ("height", "version"):
         root.attrib.pop(name, None)
     root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
+    root.attrib.setdefault("fill", _BLACK)
     root.set("role", "img")
     content = ET.tostring(root, encoding="unicode")
     return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
@@ -211,7 +229,8 @@ def html_page(
     whole["meta"]["findings"] = writer.variable(findings_section(findings, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
-        return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))
+        written = write(whole, "html5", *options, f"--template={template}")
+    return with_policy(with_colors(mend_mathml(written)))
 
 
 class _HtmlWriter(Writer):
