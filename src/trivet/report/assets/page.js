@@ -135,12 +135,26 @@
   // What is wider than its place scrolls in it, and so has to be reached; nothing else does.
   const reach = () => {
     for (const box of all(".scroll, .drawing, .math, main math[display=block]")) {
-      if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+      const wide = box.scrollWidth > box.clientWidth;
+      if (wide) box.setAttribute("tabindex", "0");
       else box.removeAttribute("tabindex");
+      if (box.matches(".scroll, .drawing")) box.toggleAttribute("data-goes-on", wide);
     }
   };
   addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true); // what was folded away had no width
   reach();
+
+  // A link to what is folded away opens it.
+  const unfold = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let folded = target?.closest("details:not([open])");
+    if (!folded) return;
+    for (; folded; folded = folded.parentElement.closest("details")) folded.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   // Figures: the drawing itself moves into the dialog, and back when that closes.
   const large = one("#large");
