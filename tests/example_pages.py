@@ -21,6 +21,7 @@ from example_records import example_own_record, example_record, example_triggers
 from example_scan import example_scan, rate_of
 from trivet.cli.main import main
 from trivet.comparison import compare_audits
+from trivet.findings import findings_of, write_findings
 from trivet.record import as_json
 from trivet.report import pages, write_report
 from trivet.report.figures import pictures, save_figures
@@ -40,8 +41,6 @@ def write_every_page(out: Path) -> dict[str, Path]:
 
 def write_example_report(record, triggers, folder: Path) -> Path:
     """Write the report of an example record, with findings and the PDF by Typst."""
-    from trivet.findings import findings_of  # noqa: PLC0415
-
     folder.mkdir(parents=True, exist_ok=True)
     save_figures(record, triggers, folder / "figures")
     plain = as_json(record)
@@ -151,9 +150,11 @@ def write_history(folder: Path) -> Path:
             for place in ("security.scan.suspected_label", "security.strip", "security.repair"):
                 record = changed(record, place, None)
             record = changed(record, "security.scan.verdict", verdict)
+            record = changed(record, "security.scan.contract.best.clean_accuracy", 0.94 + 0.01 * month)
             started = f"2026-{month:02}-03T08:00:00+00:00"
             name = f"{system.split()[0].lower()}-{month}"
-            write_audit(folder / name, record, manifest={**MANIFEST, "started": started})
+            place = write_audit(folder / name, record, manifest={**MANIFEST, "started": started})
+            write_findings(findings_of(as_json(record)), place)
     (folder / "broken").mkdir(parents=True, exist_ok=True)
     (folder / "broken" / "metrics.json").write_text("{")
     return write_index(find_audits(folder), folder, folder / "index.html")
