@@ -91,7 +91,19 @@ def _of_tables(out: Path) -> Iterator[tuple[str, Path]]:
     ):
         _run("fairness", table, *more, "--out", str(out / name))
         yield name, out / name / (f"{file}.html" if file != "inferred" else "inferred.html")
-    _run("fairness", "watch", table, *sex, *hired, "--time", "day", "--period", "month", "--out", str(out / "watch"))
+    _run(
+        "fairness",
+        "watch",
+        table,
+        *sex,
+        *hired,
+        "--time",
+        "day",
+        "--period",
+        "month",
+        "--out",
+        str(out / "watch"),
+    )
     yield "watch", out / "watch" / "watch.html"
 
 
@@ -106,7 +118,9 @@ def _write_people(path: Path, rows: int = 4_000) -> Path:
     rng = np.random.default_rng(3)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(("sex", "race", "region", "fit", "hired", "wage", "place", "grade", "guess", "p_f", "day"))
+        writer.writerow(
+            ("sex", "race", "region", "fit", "hired", "wage", "place", "grade", "guess", "p_f", "day")
+        )
         for number in range(rows):
             woman = rng.random() < 0.5
             month = 1 + 12 * number // rows

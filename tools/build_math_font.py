@@ -7,6 +7,7 @@ reserved name; its licence lies beside the result. The result holds what the pro
 usual mathematics need, with all sizes of brackets, roots and sums that the font's MATH table names.
 """
 
+# ruff: noqa: RUF001 - the signs are meant
 import argparse
 from pathlib import Path
 
@@ -21,6 +22,13 @@ SIGNS = (
     "←→↔⇐⇒⇔↑↓↦⌈⌉⌊⌋⟨⟩‾ℒℓℳℝℕℤℚℂℙ𝒞𝒟𝒩𝒫𝒯𝔼𝟏𝟙\u2061\u2062\u2063\u2064"
 )
 
+#: Copyright, licence, and where that is, for whoever takes the font out of a page.
+NAMES = {
+    0: "Copyright 2001-2021 The STIX Fonts Project Authors (https://github.com/stipub/stixfonts)",
+    13: "This Font Software is licensed under the SIL Open Font License, Version 1.1.",
+    14: "https://openfontlicense.org",
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -32,8 +40,12 @@ def main() -> None:
     options.name_IDs = [0, 1, 2, 13, 14]  # copyright, name, licence and its address
     options.flavor = "woff"
     subsetter = Subsetter(options)
-    subsetter.populate(unicodes={*map(ord, SIGNS), *(code for low, high in RANGES for code in range(low, high + 1))})
+    subsetter.populate(
+        unicodes={*map(ord, SIGNS), *(code for low, high in RANGES for code in range(low, high + 1))}
+    )
     subsetter.subset(font)
+    for number, text in NAMES.items():
+        font["name"].setName(text, number, 3, 1, 0x409)
     font.flavor = "woff"
     font["head"].modified = font["head"].created  # the same bytes each time
     font.recalcTimestamp = False

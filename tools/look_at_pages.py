@@ -29,8 +29,8 @@ SLICE = 2400
 MOST_BYTES = 3 * 2**20
 #: Characters from which a sentence counts when it stands twice.
 SENTENCE = 40
-#: Share of a sheet's height that is filled at least, unless nothing follows on it.
-FILLED = 0.3
+#: Share of a sheet that is filled at least, unless it is the last.
+FILLED = 0.35
 
 OVERFLOWING = """() => [...document.querySelectorAll('body *')]
     .filter(each => each.checkVisibility() && !each.closest('.scroll, .drawing, math, .skip, .unseen'))
@@ -56,17 +56,20 @@ def repeated_sentences(blocks: list[str]) -> dict[str, int]:
 
 
 def filled_shares(pdf: Path) -> list[float]:
-    """Return how far down each page of a PDF is filled, from 0 to 1, page numbers not counted."""
+    """Return of each page of a PDF the share of its text's area that is not empty, from 0 to 1.
+
+    The area is divided into 40 strips by 4 columns; a cell counts where anything is drawn in it.
+    """
     import numpy as np  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
     shares = []
     for picture in draw_sheets(pdf, pdf.with_suffix(""), resolution=30):
-        pixels = np.asarray(Image.open(picture).convert("L"))
-        rows = np.flatnonzero((pixels < 200).any(axis=1))  # noqa: PLR2004
-        height = len(pixels)
-        rows = rows[rows < 0.93 * height]  # noqa: PLR2004
-        shares.append(float(rows[-1] + 1) / (0.93 * height) if len(rows) else 0.0)
+        drawn = np.asarray(Image.open(picture).convert("L")) < 215  # noqa: PLR2004
+        high, wide = drawn.shape
+        area = drawn[int(0.07 * high) : int(0.92 * high), int(0.08 * wide) : int(0.92 * wide)]
+        cells = [np.array_split(strip, 4, axis=1) for strip in np.array_split(area, 40)]
+        shares.append(float(np.mean([[cell.any() for cell in row] for row in cells])))
     return shares
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trivet.audited import parts_of
+from trivet.audited import PUBLISHED_MODELS, parts_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.judge import (
     LEVEL,
@@ -88,6 +88,10 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
     ("security", "scan", "verdict"): "security",
     ("security", "repair", "attempts", "second_verdict"): "second scan after {}",
+    **{
+        ("fairness", "published", model, "verdict"): f"published model, {model.replace('_', ' ')}"
+        for model in PUBLISHED_MODELS
+    },
 }
 #: Ends a field of an item's name, in which a comma can stand as well: group=Female, Black,reference=Male.
 _NEXT_FIELD: Final = re.compile(rf",(?:{'|'.join(IDENTIFYING)})=")

@@ -239,9 +239,7 @@ def _systems(audits: Sequence[FoundAudit]) -> Iterator[tuple[str, list[FoundAudi
 def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
     """Yield a row of HTML for each title, by name."""
     for title, line in _systems(audits):
-        marks = "".join(
-            f'<td data-label="{name}">{_line(line, leg)}</td>' for leg, name in _COLUMNS.items()
-        )
+        marks = "".join(f'<td data-label="{name}">{_line(line, leg)}</td>' for leg, name in _COLUMNS.items())
         count = f'<td class="right" data-label="Audits">{len(line)}</td>'
         yield f'<tr><th scope="row">{escape_html(title)}</th>{count}{marks}</tr>'
 
@@ -253,11 +251,16 @@ def trend_sections(audits: Sequence[FoundAudit]) -> Iterator[str]:
         if rows:
             name = escape_html(title)
             yield (
-                f'<h3>{name}</h3>\n<div class="scroll" tabindex="0" role="region" aria-label="Trends of {name}">'
-                f'\n<table class="trends">\n<thead><tr><th scope="col">Measurement</th><th scope="col">Over time'
-                f'</th><th scope="col" class="right">First</th><th scope="col" class="right">Latest</th>'
-                f"</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+                f"<h3>{name}</h3>\n"
+                f'<div class="scroll" tabindex="0" role="region" aria-label="Trends of {name}">\n'
+                f'<table class="trends">\n{_TREND_HEAD}\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>'
             )
+
+
+_TREND_HEAD: Final = (
+    '<thead><tr><th scope="col">Measurement</th><th scope="col">Over time</th>'
+    '<th scope="col" class="right">First</th><th scope="col" class="right">Latest</th></tr></thead>'
+)
 
 
 def _trend_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:

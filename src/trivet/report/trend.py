@@ -62,9 +62,8 @@ def small_line(points: Sequence[Point]) -> str:
     told = escape_html("; ".join(map(_told, points)))
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
     bars = "".join(_bars(points, across, down))
-    return (
-        f'<svg class="trend" role="img" aria-label="{told}" {size}>{bars}<polyline points="{line}"/>{marks}</svg>'
-    )
+    begin = f'<svg class="trend" role="img" aria-label="{told}" {size}>'
+    return f'{begin}{bars}<polyline points="{line}"/>{marks}</svg>'
 
 
 def _bars(

@@ -308,7 +308,7 @@ def alt_unlearning_sweep(study: PublishedSecurity) -> str:
 
 
 def _show_shares(axes: Axes, matrix: Sequence[Sequence[float]]) -> ScalarMappable:
-    """Show shares as shades: shapes, whose shades turn with the paper as their numbers do, where these fit."""
+    """Show shares as shades; where numbers fit, by shapes, whose shades turn with the paper as these do."""
     if len(matrix) > _NUMBERED_CELLS:
         return axes.imshow(matrix, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     edges = np.arange(len(matrix) + 1) - 0.5

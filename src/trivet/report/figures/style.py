@@ -84,7 +84,7 @@ def on_dark(color: str) -> str:
     Returns
     -------
     str
-        A colour of the same form; one that is no grey and not of the palette stays as it is.
+        A colour of the same form; one that is neither a grey nor of the palette stays as it is.
     """
     named = {light.lower(): dark for light, dark in _DARK.items()}
     color = color.lower()

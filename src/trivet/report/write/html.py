@@ -4,8 +4,10 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache, partial
+from html import unescape
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from urllib.parse import quote
 
 from trivet.errors import ReportError
 from trivet.findings.finding import Finding
+from trivet.place import find
 from trivet.report.figures.registry import figure_csv
 from trivet.report.figures.style import on_dark
 from trivet.report.text import tree
@@ -37,6 +40,7 @@ _FUNCTION = re.compile(rf"(?<!<munder>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)({_AP
 _LIMIT = re.compile(rf"(<munder>(?:{_NAME}|{_APPLIED})(?:(?!</?munder>).)*</munder>){_ARGUMENT}")
 #: The bars of a norm, for which pandoc takes the sign of parallel lines, a relation.
 _NORM = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">∥</mo>')
+_TAG = re.compile(r"<[^>]*>")
 #: How a cell is aligned, which its columnalign says as well; a page's policy allows no styles in place.
 _STYLED = re.compile(r'(<mtd columnalign="\w+") style="[^"]*"')
 
@@ -58,7 +62,9 @@ _PARTS = ("style", "script")
 def with_policy(page: str) -> str:
     """Put in the policy that names the page's one style and its one script by their digests."""
     allowed = "; ".join(f"{part}-src '{_digest(page, part)}'" for part in _PARTS)
-    policy = f"default-src 'none'; {allowed}; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; {allowed}; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
     return page.replace(POLICY, policy, 1)
 
 
@@ -131,6 +137,9 @@ def _font_face() -> str:
     return f'@font-face {{ font-family: "STIX Two Math"; src: {source}; }}'
 
 
+_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+#: Height over width of a figure that takes most of a printed sheet.
+_TALL = 1.25
 #: How much wider than on paper a figure may be on a page.
 _ENLARGED = {False: 1.55, True: 1.3}
 
@@ -177,7 +186,7 @@ def _share_glyphs(root: ET.Element, glyphs: dict[str, str]) -> set[str]:
     return shared
 
 
-def _clean(element: ET.Element, prefix: str, name: str, shared: Set[str]) -> None:
+def _clean(element: ET.Element, prefix: str, name: str, shared: AbstractSet[str]) -> None:
     """Take namespaces, metadata and style sheets away, and make identifiers the figure's own."""
     element.tag = _local(element.tag)
     style = element.attrib.pop("style", "")
@@ -239,7 +248,9 @@ def drawing(node: tree.Figure, folder: Path, glyphs: dict[str, str]) -> str:
     path = folder / f"{node.name}.svg"
     svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide, glyphs=glyphs)
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
-    return f'<div class="drawing" id="{view_name(node)}">{svg}{close}</div>\n'
+    across, down = map(float, _SIZE.findall(svg)[0])
+    tall = " tall" if down > _TALL * across else ""
+    return f'<div class="drawing{tall}" id="{view_name(node)}">{svg}{close}</div>\n'
 
 
 def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
@@ -268,24 +279,29 @@ def html_page(
     """Write the page: verdicts, findings, abstract, contents, then the evidence."""
     facts = record or {}
     tell = cache(partial(origin_lines, document=document, record=facts))
-    writer = _HtmlWriter(figures, facts, tell)
+    opening = {"verdicts": verdict_list(verdicts, tell), "findings": findings_section(findings, tell)}
+    writer = _HtmlWriter(figures, facts, tell, said=_text(" ".join(opening.values())))
     whole = writer.whole(document)
     for name in ("css", "js"):
         asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
         whole["meta"][name] = writer.variable(asset)
-    whole["meta"]["verdicts"] = writer.variable(verdict_list(verdicts, tell))
-    whole["meta"]["findings"] = writer.variable(findings_section(findings, tell))
+    whole["meta"] |= {name: writer.variable(part) for name, part in opening.items()}
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
         written = write(whole, "html5", *options, f"--template={template}")
     return with_policy(with_font(with_colors(mend_mathml(written))))
 
 
+def _text(source: str) -> str:
+    """Return the text of a part of a page."""
+    return " ".join(unescape(_TAG.sub("", source)).split())
+
+
 class _HtmlWriter(Writer):
     language = "html"
 
-    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
-        self._figures, self._record, self._tell = figures, record, tell
+    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell, *, said: str) -> None:
+        self._figures, self._record, self._tell, self._said = figures, record, tell, said
         self._glyphs: dict[str, str] = {}
 
     def escape(self, text: str) -> str:
@@ -310,6 +326,10 @@ class _HtmlWriter(Writer):
         number = [self.raw(f'<span class="number">{node.label}</span> ')] if node.target else []
         title = [*number, *self.set(node.title)]
         return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
+
+    def has_said(self, place: str) -> bool:
+        sentence = _text(escape_html(str(find(self._record, place))))
+        return bool(sentence) and sentence in self._said
 
     def fold(self, title: str, content: tree.Nodes) -> tree.Nodes:
         begin = f'<details class="{tree.FOLD}"><summary>{escape_html(title)}</summary>'
