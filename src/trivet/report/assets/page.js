@@ -37,7 +37,10 @@
   const headings = all("main h2, main h3").filter((heading) => entries.has(heading.id));
   let current = null;
   const mark = () => {
-    const read = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3).pop();
+    // Where a link brings a heading, below what follows along; at the end of the page, all that can be seen.
+    const end = Math.ceil(innerHeight + scrollY) >= root.scrollHeight;
+    const line = end ? innerHeight : Math.min(innerHeight / 3, 112);
+    const read = headings.filter((heading) => heading.getBoundingClientRect().top < line).pop();
     const link = entries.get(read?.id) ?? null;
     if (link === current) return;
     current?.removeAttribute("aria-current");
