@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from example_audits import MANIFEST, audit_of, changed, write_audit
+from example_evidence import saved
 from example_fairness import example_audit, example_comparison, many_groups_audit
 from example_privacy import (
     example_code,
@@ -35,6 +36,7 @@ def write_every_page(out: Path) -> dict[str, Path]:
         **dict(_single_results(out)),
         **dict(_of_tables(out)),
         "compare": _comparison(out),
+        "annex": _annex(out),
         "index": write_history(out / "index"),
     }
 
@@ -151,6 +153,12 @@ def _comparison(out: Path) -> Path:
     after = changed(after, "privacy.membership.verdict", "exposed")
     found = compare_audits(audit_of(before, folder="june"), audit_of(after, folder="july"))
     return pages.write_page(pages.COMPARED, found, out / "compare")[0]
+
+
+def _annex(out: Path) -> Path:
+    audited = saved(example_own_record(), out / "audited")
+    _run("evidence", str(audited), "--out", str(out / "annex"))
+    return out / "annex" / "annex-iv.html"
 
 
 def write_history(folder: Path) -> Path:
