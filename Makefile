@@ -29,7 +29,7 @@ test-isa: $(READY) ## run what depends on the processor with older instructions,
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 \
 		$(BIN)/pytest --numprocesses auto --dist loadfile -m "published or not slow" $(COMPUTED)
 
-test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
+test-extras: $(READY) ## run the tests that need Spark, ONNX, timm, trackers or LaTeX, where these are (gigabytes)
 	$(BIN)/python tools/test_extras.py
 
 lint: $(READY) ## check style, words, types and the direction of imports

@@ -28,12 +28,12 @@ from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import load_images
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.style import CORRECTED, INK, PAGE_WIDTH, PUBLISHED, new_figure, styled
-from trivet.security.checkpoint import DEFAULT_IMAGES, Checkpoint
+from trivet.security.checkpoint import Checkpoint
 from trivet.security.references import make_reference
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.reference import ALARM_AT, conformal_p
 from trivet.security.scanning.scan import scan
-from trivet.security.settings import ReferenceOptions
+from trivet.security.settings import DEFAULT_IMAGES, ReferenceOptions
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "calibration.json"

@@ -11,7 +11,8 @@ from hypothesis import settings
 from trivet.datasets import load_mnist
 
 # A deadline tests the machine, and a failure must come back when the test runs again.
-settings.register_profile("trivet", database=None, deadline=None, derandomize=True)
+settings.register_profile("thorough", database=None, deadline=None, derandomize=True)
+settings.register_profile("trivet", settings.get_profile("thorough"), max_examples=30)
 settings.load_profile("trivet")
 
 

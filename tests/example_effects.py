@@ -2,8 +2,19 @@
 
 from functools import cache
 
-from trivet.effects.matrix import LIMITS, effect_of, statement_of
-from trivet.effects.results import Change, EffectMatrix, Intervention, Measurement, unmeasured
+from trivet.effects.cells import effect_of, statement_of
+from trivet.effects.frontier import Weighed, frontier_of
+from trivet.effects.matrix import LIMITS, TABLE_AXES
+from trivet.effects.results import (
+    Change,
+    ClassChange,
+    EffectMatrix,
+    FrontierAxis,
+    Intervention,
+    Measurement,
+    unmeasured,
+)
+from trivet.estimate import Estimate
 
 _ROWS = (
     Intervention("unlearning", "unlearning", "unlearning", "security", "A trigger is unlearned."),
@@ -92,4 +103,66 @@ def example_effects() -> EffectMatrix:
         counted_rows=14_653,
         draws=2_000,
         seed=0,
+        classes=_classes(),
+        frontiers=(*_table_frontier(), *_network_frontier()),
+        notes=("Groups without figures of their own: Other (406).",),
+    )
+
+
+def _estimate(value, reach=0.01):
+    return Estimate(value, value - reach, value + reach, 0.95, "some")
+
+
+def _weighed(name, title, leg, *values):
+    missing = Estimate(None, None, None, 0.95, "some", "there are too few rows")
+    return Weighed(name, title, leg, tuple(missing if each is None else _estimate(each) for each in values))
+
+
+def _table_frontier():
+    return frontier_of(
+        "table",
+        TABLE_AXES,
+        [
+            _weighed("none", "the model as it is", None, 0.82, 0.16, 0.56),
+            _weighed("reweighing", "reweighing", "fairness", 0.81, 0.55, 0.58),
+            _weighed("massaging", "massaging", "fairness", 0.80, 0.15, 0.57),
+            _weighed("group-thresholds", "group thresholds", "fairness", 0.80, None, 0.56),
+        ],
+    )
+
+
+def _network_frontier():
+    axes = (
+        FrontierAxis("accuracy", "accuracy", "accuracy", None, "higher"),
+        FrontierAxis("asr", "attack success rate", "trigger,\nASR", "security", "lower"),
+    )
+    return frontier_of(
+        "network",
+        axes,
+        [
+            _weighed("none", "the network as it is", None, 0.99, 0.98),
+            _weighed("unlearning", "unlearning", "security", 0.97, 0.01),
+        ],
+    )
+
+
+def _classes():
+    """Of twelve classes one loses, one gains, and one has a name that no font has."""
+    changes = [(-0.05, -0.08, -0.02, "worse"), (0.04, 0.01, 0.07, "better")]
+    changes += [(0.001 * label, -0.02, 0.03, "no measurable effect") for label in range(10)]
+    return tuple(
+        ClassChange(
+            "unlearning",
+            "unlearning",
+            label,
+            "\u732b $x$" if label == 2 else f"class {label}",
+            100,
+            0.9,
+            0.9 + change,
+            change,
+            low,
+            high,
+            outcome,
+        )
+        for label, (change, low, high, outcome) in enumerate(changes)
     )

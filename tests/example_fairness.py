@@ -339,6 +339,7 @@ def searched(first, second) -> SubgroupSearch:
     )
 
 
+@cache
 def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Eskimo", "White")):
     """Two attributes and both together: a disparate group, one in the band, and groups too small."""
     female, male = sexes

@@ -406,6 +406,7 @@ def own_record(security=None, privacy=None, fairness=None):
     return AuditRecord(SCHEMA_VERSION, AuditInfo("Ours", 3), security, privacy, fairness)
 
 
+@cache
 def whole_own_record():
     """Everything that a record without the study can have, and its triggers."""
     security, triggers = example_scan(repaired=True).audit

@@ -63,7 +63,7 @@ def test_all_errors_are_named_at_once(tmp_path):
         "[audit] seed should be greater than or equal to 0 (found -1)",
         "[privacy] epsilon should be a valid number",
         "[fairness] test_sice is not known (did you mean test_size?)",
-        "[nonsense] is not known (expected one of audit, security, privacy, fairness, policy)",
+        "[nonsense] is not known (expected one of audit, security, privacy, fairness, effects, policy)",
     ):
         assert part in message
 

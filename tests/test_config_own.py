@@ -33,6 +33,23 @@ def test_a_plan_of_releases_is_of_neither_the_study_nor_the_audited_system(tmp_p
     assert own.privacy.release is not None
 
 
+def test_effects_are_of_a_network_or_a_table_and_their_images_start_at_the_files_folder(tmp_path):
+    own = load(tmp_path, OWN + "effects = true\n" + SCAN + '[effects]\nmembers = "seen"\nrepairs = ["clp"]\n')
+    assert own.effects.members == str(tmp_path / "seen")
+    assert own.effects.repairs == ("clp",)
+    named = load(tmp_path, OWN + "effects = true\n" + SCAN + '[effects]\nmembers = "mnist"\n')
+    assert named.effects.members == "mnist"
+
+
+def test_a_model_to_train_is_a_privacy_leg_of_its_own(tmp_path):
+    own = load(tmp_path, OWN + '[privacy.model]\ntable = "t.csv"\nlabel = "y"\ngroup = ["g"]\nshadows = 8\n')
+    assert own.audit.legs == ("privacy",)
+    assert own.privacy.model.table == str(tmp_path / "t.csv")
+    assert (own.privacy.model.model, own.privacy.model.shadows) == ("logistic", 8)
+    named = load(tmp_path, OWN + '[privacy.model]\nimages = "mnist"\nmodel = "nets:small"\n')
+    assert named.privacy.model.images == "mnist"
+
+
 def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_path):
     scan = (
         '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\nreference = "r"\n'
@@ -63,7 +80,20 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
     ("text", "message"),
     [
         (OWN, "no section describes a system of your own"),
-        (OWN + "effects = true\n" + SCAN, "effects are measured on what the built-in study finds"),
+        (
+            OWN + 'effects = true\n[privacy]\naudits = ["a.json"]\n',
+            "effects are measured on a network or a table of your own",
+        ),
+        (
+            '[audit]\neffects = true\n[effects]\nmembers = "m"\n',
+            "[effects.members] describes a system of your",
+        ),
+        (OWN + SCAN + "[effects]\nrows = 9\n", "[effects] rows should be greater than or equal to 1000"),
+        (OWN + SCAN + "[effects]\nbudget = 0\n", "[effects] budget"),
+        (OWN + "[privacy.model]\nshadows = 4\n", "give one of table and images"),
+        (OWN + '[privacy.model]\ntable = "t.csv"\n', "a table needs label"),
+        (OWN + '[privacy.model]\ntable = "adult"\nlabel = "y"\n', "are of a table of your own"),
+        (OWN + '[privacy.model]\ntable = "adult"\nattack = "guess"\n', "model.attack should be"),
         (OWN + TABLE + 'prediction = "p"\nmitigate = ["massaging"]\n', "mitigate: nothing is done with it"),
         (OWN + TABLE + 'score = "s"\nrepeats = 3\n', "repeats: nothing is done with it beside score"),
         (OWN + TABLE + 'prediction = "p"\ncut = 0.4\n', "cut: nothing is done with it beside prediction"),

@@ -121,6 +121,9 @@ def check_command(line):
             pass
         case ["make", target]:
             assert target in TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+        case ["pytest", "--trivet", *_]:
+            plugin = (ROOT / "src" / "trivet" / "pytest_plugin.py").read_text(encoding="utf-8")
+            assert all(f'"{word}"' in plugin for word in words if word.startswith("--"))
         case ["python" | "pytest", path, *_]:
             assert (ROOT / path).exists()
         case ["pip", "install", target]:

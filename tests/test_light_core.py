@@ -1,4 +1,4 @@
-"""What works where PyTorch is not installed, and what is said where it is needed."""
+"""What works where PyTorch and OpenDP are not installed, and what is said where they are needed."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ import importlib.metadata, sys
 
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "onnx", "timm"}:
+        if name.split(".")[0] in {"torch", "onnx", "timm", "opendp"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 distributions = importlib.metadata.distributions
@@ -22,13 +22,20 @@ sys.meta_path.insert(0, NoTorch())
 """
 #: Of the other packages, what works on a network.
 NETWORKS = {
-    "trivet.cli.scan",
     "trivet.effects.private_sgd",
     "trivet.effects.private_training",
-    "trivet.effects.unlearning",
+    "trivet.effects.repairs",
     "trivet.privacy.code.sources.tensors",
     "trivet.privacy.membership.torch_classifier",
     "trivet.work.device",
+}
+
+#: What adds noise to real data.
+RELEASES = {
+    "trivet.privacy.releases.answers",
+    "trivet.privacy.releases.noise",
+    "trivet.privacy.releases.pricing",
+    "trivet.privacy.releases.releasing",
 }
 
 
@@ -46,7 +53,7 @@ def command(*arguments, cwd=None):
     return without_torch("from trivet.cli import main\nmain(sys.argv[1:])", *arguments, cwd=cwd)
 
 
-def test_only_what_works_on_networks_needs_torch():
+def test_only_networks_need_torch_and_only_releases_need_opendp():
     program = """
 import importlib, json, pkgutil
 from trivet.errors import UsageError
@@ -63,7 +70,7 @@ print(json.dumps(failed))
     done = without_torch(program)
     assert done.returncode == 0, done.stderr
     failed = json.loads(done.stdout)
-    assert {name for name in failed if not name.startswith("trivet.security.")} == NETWORKS
+    assert {name for name in failed if not name.startswith("trivet.security.")} == NETWORKS | RELEASES
 
 
 def test_a_command_that_needs_no_network_runs(tmp_path):
@@ -107,6 +114,16 @@ def test_an_audit_without_the_security_leg_runs(tmp_path):
     libraries = json.loads((tmp_path / "out" / "manifest.json").read_text())["libraries"]
     assert "numpy" in libraries
     assert "torch" not in libraries
+
+
+def test_a_release_names_its_extra_before_a_ledger_is_charged(tmp_path):
+    (tmp_path / "people.csv").write_text("age\n40\n")
+    assert command("privacy", "ledger", "l.db", "--create", "--epsilon", "1", cwd=tmp_path).returncode == 0
+    release = ("privacy", "release", "people.csv", "--query", "count", "--epsilon", "1", "--ledger", "l.db")
+    done = command(*release, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a private release needs opendp" in done.stderr
+    assert "pip install 'trivet[release]'" in done.stderr
 
 
 def test_the_leg_names_the_extra():

@@ -47,6 +47,11 @@ ENVIRONMENTS = {
         extras=("keras", "onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
     ),
+    "tracking": Extra(
+        tests=("tests/tracking/test_tracking_real.py", "tests/report/test_report_card_hub.py"),
+        extras=("mlflow", "wandb"),
+        beside=("alembic", "sqlalchemy", "huggingface_hub"),  # MLflow's database, and the Hub's own reader
+    ),
     "signing": Extra(
         tests=("tests/evidence/test_evidence_model_signing.py",),
         extras=("evidence",),

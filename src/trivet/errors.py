@@ -31,7 +31,9 @@ EXTRAS: Final = {
     "cryptography": "evidence",
     "distributed": "dask",
     "h5py": "keras",
+    "mlflow": "mlflow",
     "onnx": "onnx",
+    "opendp": "release",
     "onnx2torch": "onnx",
     "timm": "timm",
     "torchvision": "torchvision",
@@ -40,6 +42,7 @@ EXTRAS: Final = {
     "pyarrow": "arrow",
     "python_calamine": "excel",
     "torch": "security",
+    "wandb": "wandb",
 }
 
 

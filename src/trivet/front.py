@@ -1,12 +1,14 @@
 """The calls that stand above the legs: run an audit, load one, compare two."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from trivet.audit import Audit, run_audit
 from trivet.audit.parts import Progress
-from trivet.comparison import compare_audits, read_audit
+from trivet.comparison import compare_audits, parse_tolerances, read_audit
 from trivet.comparison.results import Comparison
 from trivet.config import AuditConfig, load_config
+from trivet.policy import measured_places
 from trivet.record import AuditRecord, load_record, save_record
 from trivet.work.result_files import make_folder
 
@@ -61,13 +63,15 @@ def load_audit(folder: str | Path) -> AuditRecord:
     return load_record(folder)
 
 
-def compare(before: str | Path, after: str | Path) -> Comparison:
+def compare(before: str | Path, after: str | Path, *, tolerance: Sequence[str] = ()) -> Comparison:
     """Compare two finished audits, as ``trivet compare`` does.
 
     Parameters
     ----------
     before, after
         Their folders.
+    tolerance
+        By how much a measure may differ, such as ``0.01``, ``5%`` or ``fairness.disparate_impact=0.02``.
 
     Returns
     -------
@@ -78,5 +82,8 @@ def compare(before: str | Path, after: str | Path) -> Comparison:
     ------
     RecordError
         If one of them has no record, or one of another version.
+    UsageError
+        If a tolerance cannot be read.
     """
-    return compare_audits(read_audit(before), read_audit(after))
+    tolerances = parse_tolerances(tolerance, measured_places)
+    return compare_audits(read_audit(before), read_audit(after), tolerances=tolerances)

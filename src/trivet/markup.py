@@ -6,12 +6,21 @@ taken away where notebooks are shown to others.
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from trivet.verdict import Tone
 from trivet.wording import one_line
 
-__all__ = ["number", "panel", "picture", "plain", "table"]
+__all__ = ["TONES", "number", "panel", "picture", "plain", "table"]
+
+#: Colour of the bar beside a result, by the tone of its verdict; words and signs say the same.
+TONES: Final[Mapping[Tone, str]] = {
+    "bad": "#D55E00",
+    "unsure": "#E69F00",
+    "good": "#009E73",
+    "note": "#767676",
+}
 
 #: What MathJax, in its second and third version, leaves alone.
 NO_MATHEMATICS: Final = "tex2jax_ignore mathjax_ignore"
@@ -33,11 +42,16 @@ def number(value: float | None, digits: int) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, marked: int | None = None) -> str:
-    """Write a table whose first column holds names and whose others hold numbers."""
+    """Write a table whose first column holds names; columns of numbers stand to the right."""
+    styles = [
+        _cell(number=place > 0 and all(_is_number(row[place]) for row in rows))
+        for place in range(len(header))
+    ]
     heads = "".join(
-        f'<th scope="col" style="{_cell(column)}">{plain(name)}</th>' for column, name in enumerate(header)
+        f'<th scope="col" style="{style}">{plain(name)}</th>'
+        for style, name in zip(styles, header, strict=True)
     )
-    body = "".join(_row(row, marked=place == marked) for place, row in enumerate(rows))
+    body = "".join(_row(row, styles, marked=place == marked) for place, row in enumerate(rows))
     return (
         '<div style="max-width:100%;overflow-x:auto">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -64,19 +78,24 @@ def panel(colour: str, title: str, subject: str, parts: Sequence[str]) -> str:
     )
 
 
-def _row(cells: Sequence[str], *, marked: bool) -> str:
+def _row(cells: Sequence[str], styles: Sequence[str], *, marked: bool) -> str:
     name, *others = map(plain, cells)
     # A name that is written from right to left would carry the number before it along.
     name = f'<bdi dir="ltr">{name}</bdi>'
     first = f"<strong>▸ {name}</strong>" if marked else name
     written = (
-        f'<td style="{_cell(column)}">{content}</td>' for column, content in enumerate((first, *others))
+        f'<td style="{style}">{content}</td>' for style, content in zip(styles, (first, *others), strict=True)
     )
     return f"<tr>{''.join(written)}</tr>"
 
 
-def _cell(column: int) -> str:
-    return CELL.format("right" if column else "left")
+def _cell(*, number: bool) -> str:
+    return CELL.format("right" if number else "left")
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell holds a number, with its interval or without, or none."""
+    return cell.lstrip("-+\N{MINUS SIGN}")[:1].isdigit() or cell in {"", "-", "none"}
 
 
 def _escaped(text: str) -> str:

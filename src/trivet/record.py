@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.audited import complaint_about
+from trivet.audited import complaint_about, verdicts_of
 from trivet.effects.results import EffectMatrix
 from trivet.errors import DataError, RecordError, import_extra
 from trivet.estimate import Estimate
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 #: A record of ten thousand groups takes less; so do the triggers of a thousand labels.
 MOST_BYTES: Final = 64 * 2**20
+#: Of a name in a table of verdicts.
+NAME_CHARACTERS: Final = 40
 MOST_TRIGGER_BYTES: Final = 2**30
 #: No measurement and no count is larger.
 LARGEST: Final = 1e300
@@ -148,6 +150,15 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     fairness: FairnessLeg | None
     effects: EffectMatrix | None = None
 
+    def _cells(self, most: int) -> tuple[tuple[str, ...], list[list[str]], int]:
+        """Return the verdicts, one a row."""
+        found = verdicts_of(as_json(self))
+        rows = [
+            [each.leg, each.part, one_line(each.name, limit=NAME_CHARACTERS) or "-", one_line(each.word)]
+            for each in found[:most]
+        ]
+        return ("leg", "part", "name", "verdict"), rows, len(found) - len(rows)
+
     def to_frame(self) -> Any:
         """Return every number as a row of a pandas.DataFrame: ``place``, ``value``, and of an estimate more.
 
@@ -230,6 +241,27 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> 
         arrays, safetensors.numpy.save({name: np.ascontiguousarray(triggers[name]) for name in triggers})
     )
     return metrics, arrays
+
+
+#: Folder of the finished parts of a run, which goes when the run ends.
+RUNNING: Final = ".parts"
+
+
+def refuse_unfinished(folder: str | Path) -> None:
+    """Refuse a record beside which another run was begun: it would be judged in the place of that run's.
+
+    Raises
+    ------
+    RecordError
+        A run that writes to the folder goes on, or did not end.
+    """
+    folder = Path(folder)
+    if (folder / RUNNING).is_dir() and (folder / METRICS).exists():
+        raise RecordError(
+            f"a run that writes to {one_line(folder, limit=500)} goes on or did not end, so {METRICS} there "
+            "can be of an earlier one. Run the audit again; to judge this record all the same, remove "
+            f"{one_line(folder / RUNNING, limit=500)}."
+        )
 
 
 def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:

@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Final
 
 from trivet.errors import import_extra
 from trivet.estimate import Estimate
-from trivet.markup import panel, plain, table
+from trivet.markup import TONES, panel, plain, table
+from trivet.verdict import rank, sign, tone
 from trivet.wording import one_line
 
 __all__ = ["Result", "Table"]
 
-GREY: Final = "#767676"
+#: Fields that say in words what was found.
+SENTENCES: Final = frozenset({"finding", "message", "reason", "statement", "summary", "why"})
+LIMITS: Final = "limits"
 SHOWN_ROWS: Final = 8
 SHOWN_ROWS_HTML: Final = 30
 #: Of a printed line, of a text in it, and of one cell.
@@ -46,9 +49,21 @@ class Result:
         return "\n".join(lines + [f"  {line}" for line in self._printed()])
 
     def _repr_html_(self) -> str:
+        """Return the verdict, the sentences, a table of the first rows, the limits and the other facts."""
         title, facts = self._facts()
-        parts = [f"<p>{plain(f'{name}: {value}')}</p>" for name, value in facts]
-        return panel(GREY, title, "", [*parts, *self._tabulated()])
+        shown = self._shown()
+        word = attrgetter(shown.shown_head[0])(shown) if shown.shown_head else None
+        colour, subject = TONES["note"], ""
+        if rank(word) is not None:
+            colour = TONES[tone(word)]
+            title, subject = f"{sign(tone(word), 'page')} {word}", type(self).__name__
+        said = [value for name, value in facts if name in SENTENCES]
+        others = "; ".join(f"{name} {value}" for name, value in facts if name not in SENTENCES)
+        limits = _text(getattr(shown, LIMITS, None) or "", TEXT)
+        parts = [f"<p>{plain(sentence)}</p>" for sentence in said]
+        parts += self._tabulated()
+        parts += [f"<p><small>{plain(text)}</small></p>" for text in (limits, others) if text]
+        return panel(colour, title, subject, parts)
 
     def _shown(self) -> "Result":
         return self if self.shown_of is None else getattr(self, self.shown_of)
@@ -60,11 +75,26 @@ class Result:
         title = f"{type(self).__name__}: {said[0][1]}" if said else type(self).__name__
         return title, said[1:]
 
+    def _cells(self, most: int) -> tuple[tuple[str, ...], list[list[str]], int]:  # noqa: ARG002 - of tables
+        """Return names of columns, the first rows of texts, and how many rows are left; here none."""
+        return (), [], 0
+
     def _printed(self) -> list[str]:
-        return []
+        names, cells, left = self._cells(SHOWN_ROWS)
+        if not cells:
+            return []
+        widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (names, *cells)
+        ]
+        return [*lines, *([f"{left} more rows"] if left else [])]
 
     def _tabulated(self) -> list[str]:
-        return []
+        names, cells, left = self._cells(SHOWN_ROWS_HTML)
+        if not cells:
+            return []
+        return [table(names, cells), *([f"<p><small>{left} more rows</small></p>"] if left else [])]
 
 
 class Table(Result):
@@ -117,23 +147,6 @@ class Table(Result):
             for context, row in entries[:most]
         ]
         return (*outer, *shown.shown_columns), cells, len(entries) - len(cells)
-
-    def _printed(self) -> list[str]:
-        names, cells, left = self._cells(SHOWN_ROWS)
-        if not cells:
-            return []
-        widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (names, *cells)
-        ]
-        return [*lines, *([f"{left} more rows"] if left else [])]
-
-    def _tabulated(self) -> list[str]:
-        names, cells, left = self._cells(SHOWN_ROWS_HTML)
-        if not cells:
-            return []
-        return [table(names, cells), *([f"<p><small>{left} more rows</small></p>"] if left else [])]
 
 
 def _walk(inside: Any, path: Sequence[str], context: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -1,5 +1,7 @@
 """Tests of the front door: what it finds of files, says is missing, and writes as audit.toml."""
 
+from pathlib import Path
+
 import pytest
 
 from trivet.cli import main
@@ -35,10 +37,26 @@ def trivet(*arguments):
 def test_everything_that_is_missing_is_said_at_once(here, capsys):
     assert trivet("people.csv", "weights.pth") == 2
     said = capsys.readouterr().err
-    for each in ("--sensitive", "--prediction", "--label", "sex, hired, guess", "--arch", "--images"):
+    for each in (
+        "--sensitive",
+        "--prediction",
+        "--label",
+        "It has sex (f, m), hired (0, 1), guess (0, 1).",
+        "--arch",
+        "--images",
+    ):
         assert each in said
     assert said.count("\n") == 1
     assert not (here / "trivet-out").exists()
+
+
+@pytest.mark.parametrize("thing", [("demo",), ("weights.pth", "--arch", "mnist-cnn")])
+def test_networks_of_the_project_come_with_images(here, capsys, thing, monkeypatch):
+    audited = []
+    monkeypatch.setattr("trivet.cli.audit.run", lambda config, **_: audited.append(config) or 0)
+    assert trivet(*thing, "--out", "out") == 0
+    assert audited == [Path("out", "audit.toml")]
+    assert 'images = "mnist"' in (here / "out" / "audit.toml").read_text()
 
 
 def test_what_could_not_be_audited_is_not_in_the_way_of_the_next_try(here, capsys):
@@ -93,3 +111,14 @@ def test_a_whole_audit_is_sent_to_run(here, capsys):
     (here / "audit.toml").write_text("[audit]\nstudy = false\n" + PLAN)
     assert trivet("audit.toml") == 2
     assert "type trivet run audit.toml" in capsys.readouterr().err
+
+
+def test_wrong_names_and_words_without_a_positive_one_are_said_with_the_rest(here, capsys):
+    (here / "loans.csv").write_text("Sex,granted,score\n" + "f,yes,0.2\nm,no,0.7\nm,,0.1\n" * 3)
+    assert trivet("loans.csv", "--sensitive", "sex", "--label", "granted") == 2
+    said = capsys.readouterr().err
+    assert "--sensitive: the table has no column 'sex'; did you mean 'Sex'" in said
+    assert "one of --prediction COL" in said
+    assert "--positive 'no' or 'yes', the label that counts as positive" in said
+    assert "It has Sex (f, m), granted (no, yes), score (0.1, 0.2, 0.7)." in said
+    assert said.count("\n") == 1

@@ -43,7 +43,10 @@ def test_a_regression_ends_with_one_and_its_opposite_with_zero(audits, capsys):
     assert "✗ worse: ASR after unlearn: 0.0031 → 0.2500 (difference +0.2" in out
     assert "✗ 1 regression;" in out
     assert compare(audits["worse"], audits["plain"]) == 0
-    assert "✓ No regressions;" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    # The ratio of norms is worse, which is no regression, and the line does not look as if all were well.
+    assert "? No verdict and no headline measurement got measurably worse;" in out
+    assert "1 value is worse and no regression:" in " ".join(out.split())
 
 
 def test_the_same_audit_twice_says_so(audits, capsys):
@@ -147,3 +150,15 @@ def test_what_is_no_audit_is_refused(audits, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         compare(audits["plain"], audits["plain"], out=tmp_path / "file")
+
+
+def test_a_tolerance_is_said_in_every_output_and_can_take_a_regression_away(audits, capsys):
+    asked = {"tolerance": ("security.asr_after=0.5", "1%")}
+    assert compare(audits["plain"], audits["worse"], **asked) == 0
+    out = capsys.readouterr().out
+    assert "Tolerance: security.asr_after=0.5, 1%." in out
+    assert "✓ No verdict and no headline measurement got measurably worse" in out
+    assert compare(audits["plain"], audits["worse"], **asked, markdown=True) == 0
+    assert "- tolerance: `security.asr_after=0.5`, `1%`" in capsys.readouterr().out
+    assert compare(audits["plain"], audits["worse"], **asked, json=True) == 0
+    assert json.loads(capsys.readouterr().out)["tolerances"] == ["security.asr_after=0.5", "1%"]

@@ -1,5 +1,9 @@
 """Options of commands, made from settings."""
 
+import itertools
+import shlex
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -10,7 +14,9 @@ from cyclopts import App
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trivet.cli.commands import COMMANDS
 from trivet.cli.main import app as trivet
+from trivet.cli.main import main
 from trivet.cli.options import RandomSeed, Workers, command
 from trivet.errors import UsageError
 from trivet.settings import SettingError, Settings, Share, parts_of
@@ -149,5 +155,72 @@ def test_every_option_of_every_command_has_words():
         for command in every_command(trivet)
         for each in command.assemble_argument_collection(parse_docstring=True)
     ]
-    assert len({command for command, _, _ in options}) == 25
+    assert len({command for command, _, _ in options}) == 27
     assert [(command, name) for command, name, words in options if not words] == []
+
+
+def typed_in(example):
+    """Return what a command line gives to trivet: what a shell takes for itself left out."""
+    words = shlex.split(example.replace("$(", " ").replace(')"', " ").replace('"', " "))
+    return list(itertools.takewhile(lambda word: word != ">", words[words.index("trivet") + 1 :]))
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_has_two_examples_that_are_valid_and_says_its_exit_codes(words, capsys):
+    command = COMMANDS[words]
+    below = [name for name in COMMANDS if name.startswith(f"{words} ")]
+    assert len(command.examples) == 2 or (below and not command.examples)
+    for _, example in command.examples:
+        typed = typed_in(example)
+        assert typed[: len(words.split())] == words.split()
+        trivet.parse_args(typed, exit_on_error=False, print_error=False)
+    trivet([*words.split(), "--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    if command.examples:
+        codes = " ".join(shown.partition("Exit codes: ")[2].split())
+        found = f"; 1 {command.found}" if command.found else ""
+        assert codes == f"0 {command.ended}{found}; 2 usage or configuration; 3 it could not be done."
+
+
+def test_the_table_of_commands_is_what_there_is():
+    def names(group, above=()):
+        for name in group:
+            if not name.startswith("-"):
+                yield " ".join((*above, name))
+                yield from names(group[name], (*above, name))
+
+    assert set(names(trivet)) == set(COMMANDS)
+
+
+def test_a_missing_argument_is_refused_with_an_example(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["gate"])
+    assert end.value.code == 2
+    example = COMMANDS["gate"].examples[0][1]
+    assert capsys.readouterr().err.endswith(f"Such as: {example}. See `trivet gate --help`.\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(shell, capsys):
+    trivet(["completion", shell])
+    script = capsys.readouterr().out
+    assert "audit-mechanism" in script
+    assert "sensitive" in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [(("trivet", "com"), {"compare", "completion"}), (("trivet", "privacy", "audit-c"), {"audit-code"})],
+)
+def test_bash_completes_what_was_begun(typed, offered, capsys):
+    trivet(["completion", "bash"])
+    ask = f"COMP_WORDS=({' '.join(typed)}); COMP_CWORD={len(typed) - 1}; _trivet"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{capsys.readouterr().out}\n{ask}; echo ${{COMPREPLY[@]}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == offered

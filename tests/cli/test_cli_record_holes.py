@@ -96,13 +96,15 @@ def read_everywhere(kind, hole, folder, *, whole):
     return None
 
 
-SAMPLE = {("study with own audits", *hole) for hole in holes_of("study with own audits")[::233]}
+SAMPLE = 17
 
 
-@pytest.mark.parametrize(("kind", "path", "how"), sorted(SAMPLE, key=str))
-def test_a_hole_is_refused_by_its_place_or_read_by_every_command(tmp_path, capsys, kind, path, how):
-    refused = read_everywhere(kind, (path, how), tmp_path, whole=False)
-    assert refused is None or "metrics.json" in refused
+@pytest.mark.parametrize("number", range(SAMPLE))
+def test_a_hole_is_refused_by_its_place_or_read_by_every_command(tmp_path, capsys, number):
+    kind = "study with own audits"
+    hole = holes_of(kind)[number * len(holes_of(kind)) // SAMPLE]
+    refused = read_everywhere(kind, hole, tmp_path, whole=False)
+    assert refused is None or "metrics.json" in refused, hole
     capsys.readouterr()
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
 @pytest.mark.slow
 def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path):
     folder, _ = smoke
-    for name in ("metrics.json", "triggers.safetensors"):
+    for name in ("metrics.json", "triggers.safetensors", "findings.json", "manifest.json"):
         shutil.copy(folder / name, tmp_path)
     done = trivet("report", tmp_path, "--json")
     assert done.code == 0, done.err
@@ -155,13 +156,14 @@ def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path
 @pytest.mark.slow
 def test_the_table_for_people(trivet, tmp_path):
     (tmp_path / "audit.toml").write_text(LIGHT, encoding="utf-8")
-    done = trivet("run", "audit.toml", cwd=tmp_path, environment={"COLUMNS": "120"})
+    done = trivet("run", "audit.toml", cwd=tmp_path, environment={"COLUMNS": "80"})
     assert done.code == 0, done.err
+    assert re.search(r"^question +published +corrected *$", done.out, re.MULTILINE)
     assert "920.0" in done.out
     assert "292.9" in done.out
-    assert "fairness: disparate" in done.out
+    assert re.search(r"^fairness +✗ disparate$", done.out, re.MULTILINE)
+    assert re.search(r"^security +· not audited$", done.out, re.MULTILINE)
     assert "out/report.pdf" in done.out.replace("\n", "")
-    assert "security" not in done.out
     assert "\x1b" not in done.out
     assert "fairness: " in done.err
     assert load_record(tmp_path / "out").security is None

@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from rich.markup import escape
 from rich.table import Table
 
+from example_records import example_own_record, example_record, whole_own_record
 from trivet.cli.main import main
-from trivet.cli.terminal import print_json, print_text, report_progress, results_console
+from trivet.cli.terminal import (
+    CARD_LINES,
+    print_card,
+    print_json,
+    print_text,
+    report_progress,
+    results_console,
+)
+from trivet.findings import findings_of
+from trivet.findings.summary import summary_of
+from trivet.record import as_json
 from trivet.wording import as_entity, as_json_escape, inert
 
 #: What GitHub, Azure, GitLab, TeamCity and terminals obey, in the first column, indented, and within a line.
@@ -108,3 +119,32 @@ def test_an_error_is_one_inert_line(command, capsys):
     assert not OBEYED.search(err)
     assert not OBEYED.search(out)
     assert json.loads(out)["error"]["exit_code"] == 3
+
+
+@pytest.mark.parametrize("columns", ["80", "60", "200"])
+@pytest.mark.parametrize("record", [example_record, example_own_record, lambda: whole_own_record()[0]])
+def test_a_card_fits_a_terminal_and_a_pipe(monkeypatch, capsys, record, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    plain = as_json(record())
+    summary = summary_of(plain, findings_of(plain))
+    print_card(results_console(), summary)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= CARD_LINES or columns == "60"
+    assert max(map(len, lines)) <= min(int(columns), 100)
+    assert lines[0].startswith(f"✗ {summary.word}  {summary.title}"[:60])
+    assert [
+        line.split()[0] for line in lines if line.split()[:1] in (["security"], ["privacy"], ["fairness"])
+    ]
+    assert "✗ breach  Verdict of" in "\n".join(lines)
+    assert not OBEYED.search("\n".join(lines))
+
+
+def test_names_on_a_card_are_no_markup_and_no_commands(capsys):
+    plain = as_json(example_record())
+    plain["security"]["scan"]["checkpoint"]["name"] = "[red]a[/red]\x1b[31m##[error]x"
+    plain["audit"]["title"] = "[bold]T[/bold]\x1b]0;t\x07"
+    print_card(results_console(), summary_of(plain, findings_of(plain)))
+    text = capsys.readouterr().out
+    assert "[bold]T[/bold]" in text
+    assert "[red]a[/red]" in text
+    assert not OBEYED.search(text)

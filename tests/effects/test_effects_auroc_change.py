@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm, ttest_rel
+from scipy.stats import norm, ttest_1samp, ttest_rel
 
-from trivet.effects.mitigations import auroc_change, auroc_influence, change_over_samples, mean_auroc
+from trivet.effects.intervals import auroc_change, auroc_influence, change_over_samples, mean_over_samples
+from trivet.effects.trainings import mean_auroc
 from trivet.errors import DataError
 from trivet.privacy.membership.rates import auroc, delong_variance
 
@@ -119,6 +120,19 @@ def test_the_interval_over_samples_is_students_and_covers():
         drawn = change_over_samples(own, own + noise, level=0.95)
         held += drawn.low <= 0.02 <= drawn.high
     assert 0.93 <= held / 1_000 <= 0.97
+
+
+def test_the_mean_over_samples_has_students_interval_within_its_range():
+    figures = [0.97, 0.99, 1.0, 0.98]
+    found = mean_over_samples(figures, level=0.9, least=0.0, most=1.0)
+    expected = t_interval(figures, 0.9)
+    assert (found.value, found.low) == pytest.approx((0.985, expected[0]))
+    assert found.high == min(expected[1], 1.0)
+
+
+def t_interval(figures, level):
+    found = ttest_1samp(figures, 0.0).confidence_interval(level)
+    return found.low, found.high
 
 
 def test_the_same_figures_on_every_sample_change_nothing():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trivet.effects.unlearning import class_changes
+from trivet.effects.repairs import class_changes
 
 
 def images(table):

@@ -8,20 +8,48 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.datasets import load_mnist
-from trivet.effects import EffectMatrix, EffectSettings, measure_effects, suspect_of
+from trivet.effects import (
+    EffectMatrix,
+    EffectSettings,
+    RepairSubject,
+    measure_effects,
+    study_system,
+    suspect_of,
+)
+from trivet.effects.repairs import STUDY_MEASUREMENTS, STUDY_REPAIRS
 from trivet.security import (
     contract_named,
     load_demo_checkpoint,
     scan,
 )
+from trivet.security.repairs.methods import REPAIRS
 
 SMALL = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300)
 LEGS = ("security", "privacy", "fairness")
 
 
+def nobody():
+    """The study's network, of which nothing is suspected."""
+    checkpoint = load_demo_checkpoint()
+    return RepairSubject(
+        checkpoint.info.name,
+        checkpoint.model,
+        contract_named("(x-0.5)/0.5"),
+        load_mnist("test").take(np.arange(40)),
+        None,
+        tuple(REPAIRS[name] for name in STUDY_REPAIRS),
+        STUDY_MEASUREMENTS,
+    )
+
+
+def measure(settings, *, legs, subject=None, seed=3):
+    system = study_system(settings, legs=legs, subject=subject or nobody())
+    return measure_effects(settings, system, seed=seed)
+
+
 @pytest.fixture(scope="module")
 def matrix():
-    return measure_effects(SMALL, legs=LEGS, suspect=None, seed=3)
+    return measure(SMALL, legs=LEGS)
 
 
 def test_every_row_meets_the_figures_of_other_legs_only(matrix):
@@ -59,8 +87,8 @@ def test_it_survives_json(matrix):
 @pytest.mark.slow
 def test_it_depends_on_the_seed_alone(matrix):
     np.random.seed(1)  # noqa: NPY002 - the global state must not matter
-    assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=3) == matrix
-    assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=4).effects != matrix.effects
+    assert measure(SMALL, legs=LEGS) == matrix
+    assert measure(SMALL, legs=LEGS, seed=4).effects != matrix.effects
 
 
 @pytest.mark.slow
@@ -69,14 +97,14 @@ def test_private_training_is_measured_where_it_is_wanted(matrix, monkeypatch):
 
     monkeypatch.setattr(private_training, "IMAGE_STEPS", 4)
     settings = dataclasses.replace(SMALL, private=True)
-    found = measure_effects(settings, legs=LEGS, suspect=None, seed=3)
+    found = measure(settings, legs=LEGS)
     assert found.effects[: len(matrix.effects)] == matrix.effects
     added = found.effects[len(matrix.effects) :]
     assert len(added) == 2 * 7
     assert {effect.leg for effect in added} == {"privacy"}
     legs = {each.name: each.leg for each in found.measurements}
     assert {legs[effect.measurement] for effect in added} == set(LEGS)
-    pair = measure_effects(settings, legs=("security", "privacy"), suspect=None, seed=3)
+    pair = measure(settings, legs=("security", "privacy"))
     assert {each.measurement for each in pair.effects if each.leg == "privacy"} == {
         "private-clean-accuracy",
         "private-asr",
@@ -84,10 +112,10 @@ def test_private_training_is_measured_where_it_is_wanted(matrix, monkeypatch):
 
 
 def test_legs_that_were_not_audited_are_left_out():
-    alone = measure_effects(SMALL, legs=("fairness",), suspect=None)
+    alone = measure(SMALL, legs=("fairness",))
     assert alone.effects == alone.interventions == alone.measurements == ()
     assert alone.statement == "No remedy of one leg was measured on another."
-    pair = measure_effects(SMALL, legs=("security", "privacy"), suspect=None)
+    pair = measure(SMALL, legs=("security", "privacy"))
     assert [effect.measurement for effect in pair.effects] == ["repair-exposure"]
     assert pair.table is None
 
@@ -96,10 +124,10 @@ def test_legs_that_were_not_audited_are_left_out():
 def test_the_whole_on_the_embedded_data():
     checkpoint, images = load_demo_checkpoint(), load_mnist("test")
     found = scan(checkpoint, images, contract=contract_named("[0,1]"), seed=0)
-    suspect = suspect_of(
-        checkpoint, found.result, masks=found.masks, patterns=found.patterns, declared="[0,1]"
+    subject = suspect_of(
+        checkpoint, found.result, images, masks=found.masks, patterns=found.patterns, declared="[0,1]"
     )
-    matrix = measure_effects(EffectSettings(), legs=LEGS, suspect=suspect)
+    matrix = measure(EffectSettings(), legs=LEGS, subject=subject, seed=0)
     by_place = {(effect.intervention, effect.measurement): effect for effect in matrix.effects}
     assert len(by_place) == 45
     for effect in matrix.effects:

@@ -9,39 +9,52 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
-from trivet.datasets.adult import SENSITIVE_COLUMN, adult_sample
-from trivet.effects.mitigations import (
-    EXPOSURES,
-    MITIGATED,
-    MITIGATION_INTERVENTIONS,
-    SelfGrouped,
+from trivet.datasets.adult import FEATURES, SENSITIVE_COLUMN
+from trivet.effects.intervals import auroc_influence
+from trivet.effects.mitigations import BY_CONSTRUCTION, SelfGrouped
+from trivet.effects.study import study_table
+from trivet.effects.trainings import (
     Trained,
     attack_scores,
-    auroc_influence,
+    changes_of,
     divided_rows,
     halves_of,
-    mitigation_changes,
+    measure_trainings,
     train_pairs,
 )
 
-
-@pytest.fixture(scope="module")
-def sample():
-    return divided_rows(adult_sample(load_adult()), rows=3_600, samples=3, seed=0)[0]
+COLUMN = FEATURES.index(SENSITIVE_COLUMN)
 
 
 @pytest.fixture(scope="module")
-def samples():
-    return divided_rows(adult_sample(load_adult()), rows=1_500, samples=3, seed=0)
+def subject():
+    return study_table(load_adult())
 
 
 @pytest.fixture(scope="module")
-def changes(samples):
-    return mitigation_changes(samples, pairs=2, level=0.95, seed=0)
+def sample(subject):
+    return divided_rows(subject.rows, rows=3_600, samples=3, seed=0)[0]
 
 
-def test_every_mitigation_meets_every_exposure(changes):
-    asked = {(row.name, column.name) for row in MITIGATION_INTERVENTIONS for column in EXPOSURES}
+@pytest.fixture(scope="module")
+def samples(subject):
+    return divided_rows(subject.rows, rows=1_500, samples=3, seed=0)
+
+
+def measured(subject, samples, **settings):
+    found = measure_trainings(
+        samples, subject.trainings, subject.figures, pairs=2, reference=1, seed=0, **settings
+    )
+    return changes_of(found, subject.trainings, subject.figures, level=0.95, by_construction=BY_CONSTRUCTION)
+
+
+@pytest.fixture(scope="module")
+def changes(subject, samples):
+    return measured(subject, samples)
+
+
+def test_every_mitigation_meets_every_exposure(subject, changes):
+    asked = {(row.name, each.measurement.name) for row in subject.interventions for each in subject.figures}
     assert set(changes) == asked
     for change in changes.values():
         assert change.reason is None
@@ -49,10 +62,10 @@ def test_every_mitigation_meets_every_exposure(changes):
         assert change.low <= change.change <= change.high
 
 
-def test_thresholds_leave_scores_as_they_are_and_say_so(changes):
-    for column in EXPOSURES:
-        change = changes["group-thresholds", column.name]
-        scores = "scores" in column.name
+def test_thresholds_leave_scores_as_they_are_and_say_so(subject, changes):
+    for each in subject.figures:
+        change = changes["group-thresholds", each.measurement.name]
+        scores = "scores" in each.measurement.name
         assert (change.by_construction is not None) == scores
         if scores:
             assert (change.change, change.low, change.high) == (0.0, 0.0, 0.0)
@@ -64,25 +77,43 @@ def test_thresholds_leave_scores_as_they_are_and_say_so(changes):
 def test_thresholds_really_leave_scores_as_they_are(sample, classifier):
     classifier.set_params(random_state=7)
     features = (sample.features - sample.features.mean(axis=0)) / sample.features.std(axis=0)
-    column = sample.names.index(SENSITIVE_COLUMN)
-    features[:, column] = sample.features[:, column]
+    features[:, COLUMN] = sample.features[:, COLUMN]
     plain = clone(classifier).fit(features, sample.labels)
-    mitigated = SelfGrouped(classifier, mitigation="group-thresholds", column=column).fit(
+    mitigated = SelfGrouped(classifier, mitigation="group-thresholds", column=COLUMN).fit(
         features, sample.labels
     )
     np.testing.assert_array_equal(mitigated.predict_proba(features), plain.predict_proba(features))
     assert (mitigated.predict(features) != plain.predict(features)).any()
 
 
-def test_the_same_seed_gives_the_same_bits_and_the_progress_ends_at_one(samples, changes):
+def test_the_same_seed_gives_the_same_bits_and_the_progress_ends_at_one(subject, samples, changes):
     told = []
-    again = mitigation_changes(samples, pairs=2, level=0.95, seed=0, progress=told.append)
-    assert again == changes
+    assert measured(subject, samples, progress=told.append) == changes
     assert told == pytest.approx([1 / 3, 2 / 3, 1])
 
 
-def test_every_remedy_of_the_table_can_be_trained():
-    assert {row.name for row in MITIGATION_INTERVENTIONS} == set(MITIGATED)
+@pytest.mark.slow
+def test_the_processes_do_not_matter(subject, samples, changes):
+    assert measured(subject, samples, workers=2) == changes
+
+
+def test_samples_that_the_time_is_too_short_for_are_left_out(subject, samples):
+    turns = iter([False, True])
+    trainings = [
+        each for each in subject.trainings if each.family == "tree" and each.remedy in {None, "reweighing"}
+    ]
+    found = measure_trainings(
+        samples,
+        trainings,
+        subject.figures,
+        pairs=2,
+        reference=1,
+        seed=0,
+        is_up=lambda: next(turns),
+    )
+    assert len(found) == 1
+    late = changes_of(found, trainings, subject.figures, level=0.95, late="the time is up")
+    assert {change.reason for change in late.values()} == {"the time is up"}
 
 
 def test_a_model_that_memorises_is_found_out_and_one_that_knows_nothing_is_not(sample):
@@ -104,8 +135,8 @@ def test_a_model_that_memorises_is_found_out_and_one_that_knows_nothing_is_not(s
     assert np.mean(areas) == pytest.approx(0.5, abs=0.02)
 
 
-def test_samples_share_no_row_and_take_what_there_is():
-    whole = adult_sample(load_adult())
+def test_samples_share_no_row_and_take_what_there_is(subject):
+    whole = subject.rows
     numbered = dataclasses.replace(whole, features=np.arange(len(whole), dtype=float)[:, np.newaxis])
     for rows, size in ((3_000, 1_000), (10**6, len(whole) // 3)):
         drawn = divided_rows(numbered, rows=rows, samples=3, seed=1)

@@ -7,8 +7,6 @@ from torch import nn
 from torch.nn import functional
 
 from trivet.datasets import load_adult, load_mnist
-from trivet.datasets.adult import adult_sample
-from trivet.effects.mitigations import Trained, divided_rows, halves_of
 from trivet.effects.private_sgd import Loop, clipped_sums, train_privately
 from trivet.effects.private_training import (
     BATCH,
@@ -16,18 +14,28 @@ from trivet.effects.private_training import (
     EPSILONS,
     IMAGE_MEASUREMENTS,
     PRIVATE,
-    TABLE_MEASUREMENTS,
+    SALT,
     TABLE_STEPS,
     PrivateNetwork,
-    _of_sample,
     image_changes,
     noise_for,
-    table_changes,
+    private_trainings,
+)
+from trivet.effects.study import study_table
+from trivet.effects.table import PublicScales
+from trivet.effects.trainings import (
+    Trained,
+    changes_of,
+    divided_rows,
+    figures_of,
+    halves_of,
+    measure_trainings,
 )
 from trivet.errors import UsageError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.privacy.planning.dp_sgd import poisson_pld
 from trivet.security.networks import build_architecture
+from trivet.tables.features import Features
 from trivet.work.device import seeded
 
 
@@ -135,14 +143,29 @@ def test_the_noise_keeps_its_epsilon(epsilon):
 
 
 @pytest.fixture(scope="module")
-def samples():
-    return divided_rows(adult_sample(load_adult()), rows=1_800, samples=3, seed=0)
+def subject():
+    return study_table(load_adult())
 
 
-def test_the_same_seed_gives_the_same_network_and_privacy_another(samples):
+@pytest.fixture(scope="module")
+def samples(subject):
+    return divided_rows(subject.rows, rows=1_800, samples=3, seed=0)
+
+
+def test_numbers_and_texts_become_numbers_from_0_to_1_by_the_ranges_of_the_whole_table():
+    values = np.array([[2.0, 0.0, 5.0], [4.0, 1.0, 5.0], [np.nan, 1.0, 5.0]])
+    features = Features(("age", "kind", "same"), values, (None, ("a", "b"), None))
+    scales = PublicScales.of(features)
+    assert scales.inputs == 4
+    behind = np.column_stack([values, [7.0, 8.0, 9.0]])  # the number of the group, which is not looked at
+    np.testing.assert_array_equal(scales(behind), [[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0]])
+    np.testing.assert_array_equal(scales(np.array([[9.0, 7.0, 5.0]])), [[1, 0, 0, 0]])
+
+
+def test_the_same_seed_gives_the_same_network_and_privacy_another(subject, samples):
     sample = samples[0]
     said = [
-        PrivateNetwork(epsilon=epsilon, random_state=5)
+        PrivateNetwork(scales=subject.scales, epsilon=epsilon, random_state=5)
         .fit(sample.features, sample.labels)
         .predict_proba(sample.features)
         for epsilon in (None, None, 8.0, 8.0, 2.0)
@@ -154,14 +177,14 @@ def test_the_same_seed_gives_the_same_network_and_privacy_another(samples):
     assert np.mean(said[0].argmax(axis=1) == sample.labels) > 0.78
 
 
-def test_figures_of_a_sample_are_of_the_rows_that_a_network_did_not_see(samples):
+def test_figures_of_a_sample_are_of_the_rows_that_a_network_did_not_see(subject, samples):
     sample, generator = samples[0], np.random.default_rng(3)
     inside = halves_of(sample.labels, 2, seed=0)
     said = generator.integers(2, size=inside.shape)
     trained = Trained(generator.random(inside.shape), said == sample.labels)
-    found = _of_sample(sample, trained, inside, seed=0)
+    found = figures_of(sample, trained, inside, subject.private_figures, reference=PRIVILEGED, seed=0)
     seen = ~inside
-    women, men = (np.mean([*said[seen & (sample.sensitive == group)]]) for group in (PROTECTED, PRIVILEGED))
+    women, men = (np.mean([*said[seen & (sample.groups == group)]]) for group in (PROTECTED, PRIVILEGED))
     assert found["private-impact"] == pytest.approx(women / men)
     assert found["private-accuracy-all"] == pytest.approx(np.mean((said == sample.labels)[seen]))
     # Scores without a relation to who was trained on tell nothing.
@@ -169,9 +192,13 @@ def test_figures_of_a_sample_are_of_the_rows_that_a_network_did_not_see(samples)
 
 
 @pytest.mark.slow
-def test_every_remedy_meets_every_figure_of_the_table(samples):
-    changes = table_changes(samples, pairs=2, level=0.95, seed=0)
-    assert set(changes) == {(row.name, column.name) for row in PRIVATE for column in TABLE_MEASUREMENTS}
+def test_every_remedy_meets_every_figure_of_the_table(subject, samples):
+    trainings, figures = private_trainings(subject.scales), subject.private_figures
+    found = measure_trainings(
+        samples, trainings, figures, pairs=2, reference=PRIVILEGED, seed=0, salt=(SALT,)
+    )
+    changes = changes_of(found, trainings, figures, level=0.95)
+    assert set(changes) == {(row.name, each.measurement.name) for row in PRIVATE for each in figures}
     for (_, name), change in changes.items():
         if change.reason is None:
             assert change.low <= change.change <= change.high

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from trivet.effects.matrix import effect_of, signed, statement_of
+from trivet.effects.cells import effect_of, signed, statement_of
 from trivet.effects.results import Change, Effect, Intervention, Measurement, unmeasured
 
 REMEDY = Intervention("repair", "the repair", "repair", "security", "Something is repaired.")

@@ -10,8 +10,8 @@ from example_records import example_record, own_record, whole_own_record
 from trivet.errors import DataError, RecordError, UsageError
 from trivet.evidence import About, write
 from trivet.evidence.figures import figures_of
-from trivet.evidence.requirements import _BEARS_ON, FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.findings import CATALOGUE, findings_of
+from trivet.findings.taxonomies import _BEARS_ON, FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.place import find
 from trivet.record import as_json
 

@@ -1,6 +1,9 @@
 """Findings of which every text is a stranger's."""
 
+import dataclasses
+
 from trivet.findings import Finding, Origin
+from trivet.findings.summary import LegSummary, Line, Made, PartSummary, Summary
 
 TEXTS = (
     "plain",
@@ -50,3 +53,12 @@ def hostile_findings():
 
 def hostile_origin(text):
     return Origin(title=text, record=f"out/{text}/metrics.json", config=f"{text}.toml", config_text=text * 3)
+
+
+def hostile_card(text, findings):
+    """The origin of findings with a card of which every text is a stranger's."""
+    part = PartSummary(text, text, "", "bad", text)
+    leg = LegSummary("security", "bad", text, (part, part), text)
+    lines = tuple(Line(each, text, text, text, text) for each in findings)
+    summary = Summary(text, "FAILED", "bad", text, text, Made(text, text), 0, (leg,), lines)
+    return dataclasses.replace(hostile_origin(text), summary=summary)

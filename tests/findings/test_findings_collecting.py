@@ -9,7 +9,7 @@ import pytest
 
 from trivet.errors import UsageError
 from trivet.findings import CATALOGUE, LEVELS, Origin, breached, counts, findings_of, origin_of
-from trivet.findings.formats import line_of
+from trivet.findings.origin import line_of
 from trivet.findings.rules import REQUIREMENT, rule_about
 from trivet.place import find
 from trivet.policy import parse_requirements

@@ -1,14 +1,23 @@
 """Every format is what its schema says, whatever strangers call their files, columns and groups."""
 
+import dataclasses
 import json
 import re
 from datetime import date
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from hostile_findings import LEVELS, TEXTS, hostile_finding, hostile_findings, hostile_origin
+from hostile_findings import (
+    LEVELS,
+    TEXTS,
+    hostile_card,
+    hostile_finding,
+    hostile_findings,
+    hostile_origin,
+)
 from junit_schema import complaints
 from markdown_it import MarkdownIt
 
@@ -17,8 +26,11 @@ from trivet.errors import UsageError
 from trivet.findings import (
     CATALOGUE,
     FINDINGS_FILES,
+    FORMATS,
     GATES,
     Origin,
+    findings_github,
+    findings_gitlab,
     findings_json,
     findings_junit,
     findings_markdown,
@@ -27,7 +39,10 @@ from trivet.findings import (
     findings_schema,
     write_findings,
 )
-from trivet.findings.formats import plain, read_findings
+from trivet.findings.formats import read_findings
+from trivet.findings.markdown import plain
+from trivet.findings.summary import Made, summary_of
+from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, bears_on
 from trivet.policy import parse_requirements
 
 SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))
@@ -57,7 +72,7 @@ def judged(own):
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-@pytest.mark.parametrize("format_of", FINDINGS_FILES.values(), ids=FINDINGS_FILES)
+@pytest.mark.parametrize("format_of", FORMATS.values(), ids=FORMATS)
 def test_any_text_of_a_stranger_can_be_written_and_read(text, format_of):
     written = format_of([hostile_finding(text, level) for level in LEVELS], hostile_origin(text))
     assert written.encode().decode() == written
@@ -65,10 +80,10 @@ def test_any_text_of_a_stranger_can_be_written_and_read(text, format_of):
     assert len(written) < 200_000
 
 
-@pytest.mark.parametrize("name", FINDINGS_FILES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_same_findings_write_the_same_bytes(name, judged, own):
     again = findings_of(own, parse_requirements(ASKED), WAIVED)
-    assert FINDINGS_FILES[name](judged, CONFIGURED) == FINDINGS_FILES[name](again, CONFIGURED)
+    assert FORMATS[name](judged, CONFIGURED) == FORMATS[name](again, CONFIGURED)
 
 
 def test_json_comes_back_equal_and_follows_its_schema(judged):
@@ -134,6 +149,174 @@ def test_fingerprints_tell_findings_apart_and_follow_a_requirement_that_moves(ow
     assert one[2:] == other[2:]
 
 
+def test_a_fingerprint_does_not_change_with_what_is_found_before_it():
+    def marks(*findings):
+        return [
+            result["partialFingerprints"]["trivetFinding/v1"]
+            for result in json.loads(findings_sarif(findings))["runs"][0]["results"]
+        ]
+
+    first, second = (
+        dataclasses.replace(
+            hostile_finding("plain", "breach"),
+            id=f"privacy.mechanism.{number}",
+            rule="privacy.mechanism",
+            subject=name,
+            place=f"privacy.mechanisms.{number}.verdict",
+        )
+        for number, name in enumerate(("laplace", "gauss"))
+    )
+    moved = dataclasses.replace(second, id="privacy.mechanism.0", place="privacy.mechanisms.0.verdict")
+    assert marks(first, second)[1] == marks(moved)[0]
+    assert len(set(marks(first, first, second))) == 3
+    assert json.loads(findings_gitlab((moved,)))[0]["fingerprint"] == marks(moved)[0]
+
+
+@pytest.fixture(scope="module")
+def one_of_each():
+    """A breach of every rule."""
+    return tuple(
+        dataclasses.replace(hostile_finding("plain", "breach"), id=rule, rule=rule, place="audit.seed")
+        for rule in CATALOGUE
+    )
+
+
+def test_each_rule_refers_to_taxa_that_the_log_holds(one_of_each, judged, sarif_validator):
+    for findings in (one_of_each, judged):
+        log = json.loads(findings_sarif(findings))
+        sarif_validator.validate(log)
+        (run,) = log["runs"]
+        rules = run["tool"]["driver"]["rules"]
+        used = set()
+        for descriptor in (*rules, *run["results"]):
+            for each in (*descriptor.get("relationships", ()), *descriptor.get("taxa", ())):
+                target = each.get("target", each)
+                component = run["taxonomies"][target["toolComponent"]["index"]]
+                assert (component["name"], component["guid"]) == (
+                    target["toolComponent"]["name"],
+                    target["toolComponent"]["guid"],
+                )
+                assert component["taxa"][target["index"]]["id"] == target["id"]
+                used.add((component["name"], target["id"]))
+        held = {(each["name"], taxon["id"]) for each in run["taxonomies"] for taxon in each["taxa"]}
+        assert used == held
+        assert [each["guid"] for each in run["tool"]["driver"]["supportedTaxonomies"]] == [
+            each["guid"] for each in run["taxonomies"]
+        ]
+        assert all(rules[each["ruleIndex"]]["id"] == each["ruleId"] for each in run["results"])
+
+
+def test_taxa_are_those_of_the_table_with_the_version_of_their_framework(one_of_each):
+    (run,) = json.loads(findings_sarif(one_of_each))["runs"]
+    known = {(item.framework, item.id): item.title for item in REQUIREMENTS.values()}
+    for component, (key, framework) in zip(run["taxonomies"], FRAMEWORKS.items(), strict=True):
+        assert component["version"] == framework.version
+        assert component["guid"] == str(uuid5(NAMESPACE_URL, f"{framework.url}#{framework.version}"))
+        for taxon in component["taxa"]:
+            assert known[key, taxon["id"]] == taxon["shortDescription"]["text"]
+    rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
+    kinds = {each["target"]["id"]: each["kinds"] for each in rules["security.verdict"]["relationships"]}
+    assert kinds["AML.T0018.000"] == ["superset"]
+    assert kinds["AML.T0010.003"] == ["relevant"]  # a backdoor need not come with the supply chain
+    assert "T0058" not in json.dumps(run)  # withdrawn in the version of ATLAS that is named
+    tags = rules["security.verdict"]["properties"]["tags"]
+    assert tags == ["security", "AML.T0018", "AML.T0018.000", "ML10", "NISTAML.023"]
+
+
+def test_a_requirement_bears_on_what_it_measures(judged):
+    (run,) = json.loads(findings_sarif(judged))["runs"]
+    first, second = run["results"][:2]
+    assert [each["id"] for each in first["taxa"]] == [
+        item.id for item in bears_on("fairness.disparate-impact")
+    ]
+    assert "AML.M0003" in [each["id"] for each in second["taxa"]]
+    assert not any("taxa" in each for each in run["results"] if each["ruleId"] != "policy.requirement")
+
+
+def test_help_names_a_page_that_is_not_on_this_machine_and_says_what_to_do(one_of_each):
+    (run,) = json.loads(findings_sarif(one_of_each))["runs"]
+    for rule in run["tool"]["driver"]["rules"]:
+        source = CATALOGUE[rule["id"]]
+        assert ("helpUri" in rule) == bool(source.uri or bears_on(rule["id"]))
+        assert rule.get("helpUri", "https://").startswith("https://")
+        page = MarkdownIt().render(rule["help"]["markdown"])
+        assert set(re.findall(r"</?(\w+)", page)) <= {"p", "strong", "code", "a"}
+        assert "<strong>What to do:</strong>" in page
+        assert not source.uri or not source.source or f'href="{source.uri}"' in page
+
+
+@pytest.mark.parametrize(("level", "number"), [("breach", "8.0"), ("warning", "5.0"), ("note", None)])
+def test_the_severity_of_a_rule_is_that_of_its_worst_finding(level, number, one_of_each):
+    found = [dataclasses.replace(each, level=level) for each in one_of_each]
+    passes = [dataclasses.replace(each, level="pass") for each in one_of_each]
+    (run,) = json.loads(findings_sarif((*found, *passes)))["runs"]
+    for rule in run["tool"]["driver"]["rules"]:
+        attacked = rule["id"].startswith(("security.", "privacy."))
+        assert rule["properties"].get("security-severity") == (number if attacked else None)
+        assert ("security" in rule["properties"]["tags"]) == attacked
+
+
+def test_the_default_level_of_what_gates_is_an_error(one_of_each):
+    (run,) = json.loads(findings_sarif(one_of_each))["runs"]
+    errors = {
+        rule["id"]
+        for rule in run["tool"]["driver"]["rules"]
+        if rule["defaultConfiguration"]["level"] == "error"
+    }
+    assert errors == {*GATES, "policy.requirement"}
+
+
+def rank(level, value, required):
+    finding = dataclasses.replace(hostile_finding("plain", level), value=value, required=required)
+    (result,) = json.loads(findings_sarif((finding,)))["runs"][0]["results"]
+    return result["rank"]
+
+
+def test_rank_follows_the_level_and_then_the_distance_from_the_bound():
+    assert rank("breach", 3.0, "<= 1") == 68 + 32 * 0.5
+    assert rank("breach", 0.5, "within 0.8 to 1.25") == round(68 + 32 * 0.3 / 1.3, 1)
+    assert rank("breach", 1e6, "<= 1") > rank("breach", 2.0, "<= 1") > rank("breach", 1.0, "<= 1") == 68
+    assert rank("breach", "backdoored", "no evidence") == rank("breach", None, "<= 1") == 84
+    assert rank("breach", 0.0, "<= 0") == 68
+    assert rank("warning", 1e9, "<= 1e-05") < rank("breach", 1.0, "<= 1")
+    assert rank("note", 1e9, "<= 1") < rank("warning", 1.0, "<= 1")
+    assert rank("pass", 0.5, "<= 1") == 0
+
+
+def test_gitlab_takes_all_that_does_not_pass(judged):
+    issues = json.loads(findings_gitlab(judged, CONFIGURED))
+    shown = [each for each in judged if each.level != "pass"]
+    assert [each["check_name"] for each in issues] == [each.rule for each in shown]
+    assert {each["severity"] for each in issues} <= {"info", "minor", "critical"}
+    assert [each["severity"] == "critical" for each in issues] == [each.level == "breach" for each in shown]
+    assert len({each["fingerprint"] for each in issues}) == len(issues)
+    assert issues[0]["location"] == {"path": "ci/audit.toml", "lines": {"begin": 6}}
+    assert issues[0]["description"] == shown[0].sentence
+    assert json.loads(findings_gitlab(())) == []
+    assert json.loads(findings_gitlab(judged))[0]["location"]["path"] == "metrics.json"
+
+
+def test_github_is_given_one_command_a_line_the_most_serious_first(judged):
+    lines = findings_github(judged, CONFIGURED).splitlines()
+    begin = "::error file=ci/audit.toml,line=6,title=trivet%3A policy.requirement::fairness.verdict"
+    assert lines[0].startswith(begin)
+    assert len(lines) == sum(each.level != "pass" for each in judged)
+    order = [line[2:].split(" ", 1)[0] for line in lines]
+    assert order == sorted(order, key=["error", "warning", "notice"].index)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_no_stranger_writes_a_command_for_github(text):
+    found = [hostile_finding(f"{text}\n::error::no%0A::add-mask::x", level) for level in LEVELS]
+    lines = findings_github(found, hostile_origin(f"a,line=9,title=x::{text}")).split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == 3
+    for line in lines:
+        command, properties = line.split("::", 2)[1].split(" ", 1)
+        assert command in {"error", "warning", "notice"}
+        assert [each.partition("=")[0] for each in properties.split(",")] == ["file", "line", "title"]
+
+
 def test_no_text_of_sarif_is_a_link():
     finding = hostile_finding("[free](javascript:alert(1)) ![a](b) [c][d]", "breach")
     for result in json.loads(findings_sarif((finding,)))["runs"][0]["results"]:
@@ -188,6 +371,7 @@ def test_markdown_lets_no_stranger_out_of_a_cell(text):
     findings = [hostile_finding(text, level) for level in LEVELS]
     harmless = [hostile_finding("plain", level) for level in LEVELS]
     assert tags(findings, hostile_origin(text)) == tags(harmless, hostile_origin("plain"))
+    assert tags(findings, hostile_card(text, findings)) == tags(harmless, hostile_card("plain", harmless))
 
 
 def tags(findings, origin):
@@ -214,6 +398,21 @@ def test_markdown_puts_what_is_serious_first_and_folds_the_rest(judged):
         assert f"**{plain(finding.title)}**" in part
     assert "compare the mitigations with `trivet fairness`, and ask" in table
     assert findings_markdown(()) == "## trivet: Findings\n\nNothing was looked at.\n"
+
+
+def test_markdown_opens_with_the_card_and_repeats_none_of_its_lines(own, judged):
+    summary = summary_of(own, judged, Made("1.2.3", "2026-11-30 UTC"))
+    text = findings_markdown(judged, dataclasses.replace(CONFIGURED, summary=summary))
+    assert text.startswith(f"## trivet: An audit\n\n### ❌ FAILED\n\nAgainst {len(ASKED)} requirement")
+    assert "2026-11-30 UTC, trivet 1.2.3, seed 0" in text
+    for leg in summary.legs:
+        assert f"| {leg.heading} | " in text
+    for line in summary.lines[:12]:
+        assert f"| {plain(line.name)} | {plain(line.measured)} |" in text
+    assert f"and {len(judged) - 12} more below" in text
+    assert not re.search(r"[a-z]\.\d+\.", text.split("**")[0])
+    for finding in judged:
+        assert text.count(f".** {plain(finding.message)[:100]}") >= 1
 
 
 def test_all_formats_are_written_and_written_anew(judged, tmp_path):

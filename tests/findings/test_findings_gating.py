@@ -20,6 +20,7 @@ from trivet.findings import (
     findings_sarif,
     refuse_waivers,
 )
+from trivet.findings.summary import summary_of
 from trivet.policy import parse_requirements
 from trivet.report.write.opening import findings_section
 
@@ -87,7 +88,8 @@ def test_a_default_that_is_replaced_stays_a_warning_that_says_so(alone):
     found = findings_of(alone, parse_requirements(["security.verdict == 'backdoored'"]), day=DAY)
     (verdict,) = [each for each in found if each.id == "security.verdict"]
     assert verdict.level == "warning"
-    assert "policy.1 stands in the place of this default" in verdict.message
+    assert "policy.1 stands in the place of this default" in verdict.decision
+    assert verdict.decision in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_a_waiver_holds_for_its_rule_and_subject_through_its_last_day(alone, def
         assert "replaced in May" in mechanism.waiver
         assert waiver.expires.isoformat() in mechanism.waiver
     elif subject != "another":
-        assert f"expired on {waiver.expires.isoformat()}: replaced in May" in mechanism.message
+        assert f"expired on {waiver.expires.isoformat()}: replaced in May" in mechanism.decision
     else:
         assert found["policy.waiver.1"].level == "note"
 
@@ -196,15 +198,15 @@ def test_every_format_shows_a_waiver(alone):
     assert junit.get("failures") == "0"
     assert told in junit.find(".//testcase[@classname='trivet.security.verdict']/system-out").text
     assert "for &#60;b&#62;teaching&#60;/b&#62; (decided by A. Lovelace)" in findings_markdown(found)
-    assert "for &lt;b&gt;teaching&lt;/b&gt;" in findings_section(found, lambda _: [])
+    assert "for &lt;b&gt;teaching&lt;/b&gt;" in findings_section(summary_of(alone, found), lambda _: [])
 
 
 def test_a_breach_names_the_group_and_the_measure(alone):
     (found, *_) = findings_of(alone, parse_requirements(["fairness.disparate_impact.low >= 0.8"]), day=DAY)
-    assert "lower end of disparate impact of group 'Eskimo' of attribute 'race'" in found.message
+    assert "lower end of disparate impact of Eskimo (race)" in found.message
     assert "attributes.0" not in found.message
     (found, *_) = findings_of(alone, parse_requirements(["privacy.mechanism_epsilon <= 1"]), day=DAY)
-    assert "epsilon lower of mechanism 'shop.noise:noisy_count'" in found.message
+    assert "least epsilon shown of shop.noise:noisy_count" in found.message
 
 
 def test_commands_stand_as_code_and_passes_ask_for_nothing(alone):
@@ -212,7 +214,7 @@ def test_commands_stand_as_code_and_passes_ask_for_nothing(alone):
     text = findings_markdown(found)
     assert "`trivet fairness`" in text
     assert "&#96;" not in text
-    page = findings_section([each for each in found if each.level == "pass"], lambda _: [])
+    page = findings_section(summary_of(alone, [each for each in found if each.level == "pass"]), lambda _: [])
     assert "What to do" not in page
     junit = ET.fromstring(findings_junit([each for each in found if each.level == "pass"]))
     assert "What to do" not in "".join(junit.itertext())

@@ -11,8 +11,10 @@ from page_elements import Page
 from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
 from example_records import example_own_record, example_record
+from trivet.errors import UsageError
 from trivet.record import as_json
-from trivet.report.card import front_matter, model_card, model_index
+from trivet.report.card import model_card
+from trivet.report.front_matter import front_matter, model_index
 
 SECTIONS = [
     "Bias, Risks, and Limitations",
@@ -55,11 +57,15 @@ def test_results_have_what_the_hub_asks_of_them():
     matter, _ = front(model_card(audit_of(example_own_record())))
     assert matter["tags"] == ["trivet", "audit", "security", "privacy", "fairness"]
     assert "license" not in matter
-    names = [model["name"] for model in matter["model-index"]]
-    assert names == ["poisened_model_4.pth", "tree", "score"]
-    for model in matter["model-index"]:
-        (result,) = model["results"]
-        assert result["task"]["type"] in {"image-classification", "tabular-classification"}
+    (model,) = matter["model-index"]
+    assert model["name"] == "poisened_model_4.pth"
+    assert [(result["task"]["type"], result["task"]["name"]) for result in model["results"]] == [
+        ("image-classification", "backdoor scan of poisened_model_4.pth"),
+        ("tabular-classification", "membership inference against tree"),
+        ("tabular-classification", "fairness of score"),
+    ]
+    for result in model["results"]:
+        assert set(result) == {"task", "dataset", "metrics"}
         assert set(result["dataset"]) == {"name", "type"}
         assert re.fullmatch(r"[a-z0-9/._-]+", result["dataset"]["type"])
         assert result["metrics"]
@@ -179,3 +185,62 @@ def test_the_same_audit_gives_the_same_card():
     first, second = (model_card(audit_of(example_own_record())) for _ in range(2))
     assert first == second
     assert json.dumps(first)  # no half of a character
+
+
+def test_results_are_of_the_weights_that_came():
+    (model,) = model_index(as_json(example_own_record()))
+    network, _, _ = model["results"]
+    attempt = example_own_record().security.repair.attempts[0]
+    assert [(each["type"], each["value"]) for each in network["metrics"]] == [
+        ("accuracy", example_own_record().security.scan.contract.best.clean_accuracy),
+        ("attack_success_rate", attempt.asr.before.value),
+    ]
+
+
+def test_the_demonstration_is_nobodys_model():
+    record = changed(example_record(), "security.scan.checkpoint.source", "embedded")
+    matter, body = front(model_card(audit_of(record)))
+    assert "model-index" not in matter
+    assert "It is not the model of this card" in body
+    assert "Nothing here was measured on a model of yours" in body
+    own = changed(example_own_record(), "security.scan.checkpoint.source", "embedded")
+    matter, body = front(model_card(audit_of(own)))
+    (model,) = matter["model-index"]
+    assert model["name"] == "tree"
+    assert "backdoor" not in str(model)
+    assert "Nothing here was measured" not in body
+
+
+def test_an_audit_of_predictions_alone_has_their_metrics():
+    record = example_own_record()
+    alone = changed(changed(record, "security", None), "privacy", None)
+    matter, body = front(model_card(audit_of(changed(alone, "fairness.published", None))))
+    (model,) = matter["model-index"]
+    (result,) = model["results"]
+    assert (model["name"], result["dataset"]["name"]) == ("score", record.fairness.audit.data)
+    attribute = record.fairness.audit.attributes[0]
+    by_type = {each["type"]: each["value"] for each in reversed(result["metrics"])}
+    assert by_type["disparate_impact"] == attribute.groups[0].disparate_impact.value
+    overall = next(each for each in attribute.measures if each.metric == "false_positive_rate").overall
+    assert by_type["false_positive_rate"] == overall.value
+    assert "the study" not in body
+
+
+def test_a_name_and_a_source_are_the_users():
+    record = as_json(example_own_record())
+    (model,) = model_index(record, name="me/credit: 'v2'", source="https://example.org/audits/7?a=b#c")
+    assert model["name"] == "me/credit: 'v2'"
+    for result in model["results"]:
+        assert result["source"] == {"name": "trivet", "url": "https://example.org/audits/7?a=b#c"}
+    for source in (
+        "javascript:alert(1)",
+        "https://a b",
+        "https://a\nb",
+        "ftp://a",
+        "",
+        "https://" + "a" * 3000,
+    ):
+        with pytest.raises(UsageError, match="expected an address"):
+            model_index(record, source=source)
+    with pytest.raises(UsageError, match="name of the model is empty"):
+        model_index(record, name=" ")

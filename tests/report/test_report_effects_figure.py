@@ -8,9 +8,10 @@ from pydantic import TypeAdapter
 
 from example_effects import example_effects
 from example_records import example_record
-from trivet.effects.matrix import effect_of
-from trivet.effects.private_training import IMAGE_MEASUREMENTS, PRIVATE, TABLE_MEASUREMENTS
+from trivet.effects.cells import effect_of
+from trivet.effects.private_training import IMAGE_MEASUREMENTS, PRIVATE
 from trivet.effects.results import Change, EffectMatrix
+from trivet.effects.study import NETWORK_FIGURES
 from trivet.record import as_json
 from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
 from trivet.report.figures.registry import save_figure
@@ -115,7 +116,7 @@ def test_the_section_shows_the_record_and_names_its_sources():
 def trained():
     """The matrix with private training beside the noise."""
     matrix = example_effects()
-    columns = (*TABLE_MEASUREMENTS, *IMAGE_MEASUREMENTS)
+    columns = (*(each.measurement for each in NETWORK_FIGURES), *IMAGE_MEASUREMENTS)
     cells = tuple(
         effect_of(row, column, Change(0.9, 0.9 - step / 50, -step / 50, -step / 40, -step / 60))
         for row in PRIVATE

@@ -66,6 +66,8 @@ ALL = (
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
     "effects_matrix",
+    "effects_frontier",
+    "effects_classes",
 )
 #: Of pages alone: no record has them.
 OUTCOMES = ("outcome_amounts", "outcome_ranking", "outcome_classes")
@@ -81,6 +83,8 @@ OWN = (
     "fairness_audit_calibration",
     "fairness_audit_subgroups",
     "effects_matrix",
+    "effects_frontier",
+    "effects_classes",
 )
 NAMES = tuple(name for name in ALL if name not in OWN)
 #: As in the published study, whose numbers and places they keep.

@@ -3,21 +3,29 @@
 import base64
 import hashlib
 import re
+from collections import Counter
 from importlib.resources import files
 
 import pytest
-from page_elements import Page
+from page_elements import Page, sentences_of
 from page_findings import FINDINGS, shown_example
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from example_records import example_record
 from trivet.errors import ReportError
+from trivet.findings import findings_of
+from trivet.findings.summary import LegSummary, Line, Made, PartSummary, Summary, summary_of
 from trivet.place import find
-from trivet.report.figures import available
+from trivet.record import as_json
+from trivet.report.facts import run_page_facts
+from trivet.report.figures import available, pictures
+from trivet.report.figures.registry import FIGURES
 from trivet.report.text import tree
 from trivet.report.text.document import make_document
-from trivet.report.verdicts import Verdict, verdicts
+from trivet.report.text.values import escape_html
+from trivet.report.write.details import TELLING
 from trivet.report.write.html import html_page, inline_svg
+from trivet.verdict import LEGS
 
 ALLOWED_LINKS = re.compile(r"#|https://|data:text/csv;charset=utf-8,|data:image/png;base64,")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {}>{}</svg>'
@@ -27,12 +35,13 @@ SIZE = 'width="72pt" height="36pt" viewBox="0 0 72 36"'
 @pytest.fixture(scope="module")
 def study_page(study_report, study_record, study_document):
     figures = study_report.html.parent / "figures"
-    return html_page(study_document, verdicts(study_record), figures, record=study_record, findings=FINDINGS)
+    summary = summary_of(study_record, FINDINGS, Made("0.0.0", "2026-11-30 UTC"))
+    return html_page(study_document, summary, figures, record=study_record)
 
 
 @pytest.fixture(scope="module")
 def sample_page(sample_document, sample_figures):
-    return html_page(sample_document, (), sample_figures)
+    return html_page(sample_document, None, sample_figures)
 
 
 def test_nothing_on_the_page_comes_from_elsewhere(study_page):
@@ -93,34 +102,86 @@ def test_every_value_tells_its_place(study_page, study_record):
         exact = [fact.removeprefix("= ") for fact in facts if fact.startswith("= ")]
         assert all(float(fact) == find(study_record, place) for fact in exact)
     titles = [attributes["title"].split("\n") for attributes in shown]
-    (asr,) = {tuple(title) for title in titles if title[0] == "security.published.asr.before"}
+    (asr,) = {tuple(title) for title in titles if title[:2] == ["security.published.asr.before", "= 0.994"]}
     assert asr[1:3] == ("= 0.994", asr[2])
     assert re.fullmatch(r"Equation \(\d+\); \[\d+\] B. Wang.*Neural Cleanse.*", asr[2])
     assert asr[3] == "Seed 0"
 
 
-def test_verdicts_and_findings_come_first_and_what_passed_is_folded(study_page):
-    findings = study_page[study_page.index('<section class="findings"') : study_page.index("</section>")]
-    assert '<p class="counts">1 breach, 1 warning, 1 note, 2 checks passed.</p>' in findings
+def test_the_card_comes_first_with_a_line_a_finding(study_page):
+    card = study_page[study_page.index('<section class="card bad"') :]
+    card = card[: card.index("</section>")]
+    text = " ".join(Page(card).text.split())
+    assert "! FAILED against the defaults alone 1 breach, 1 warning, 1 note, 2 passes" in text
+    assert '<p class="provenance">2026-11-30 UTC, trivet 0.0.0, seed 0</p>' in study_page
+    words = re.findall(r'</span> <span class="word">(\w+)</span>', card)
+    assert words == ["breach", "warning", "note", "pass", "pass"]
+    assert '0.994</data> <span class="interval">95%: 0.99 to 0.996</span>' in card
+    assert '<span class="required">&lt;= 0.1</span>' in card
+    assert "not measured" in card
+    order = [
+        'class="provenance"',
+        'class="card',
+        "<nav",
+        'class="findings"',
+        'class="abstract"',
+        'id="evidence"',
+    ]
+    assert [study_page.index(part) for part in order] == sorted(study_page.index(part) for part in order)
+
+
+def test_findings_mean_something_once_and_what_passed_is_folded(study_page):
+    findings = study_page[
+        study_page.index('<section class="findings"') : study_page.index(
+            '</section>\n<section class="abstract'
+        )
+    ]
     opened, _, folded = findings.partition("<details")
     words = re.findall(r'<span class="word">(\w+)</span>', findings)
     assert words == ["Breach", "Warning", "Note", "Pass", "Pass"]
     assert "Pass" not in opened
     assert not folded.startswith(" open")
-    assert "0.9940</data> (0.9900 to 0.9960, 95% interval)" in findings
-    assert "<dt>Required</dt><dd>&lt;= 0.1</dd>" in findings
     assert "Try <code>trivet repair</code>." in findings
-    order = ['class="verdicts"', 'class="findings"', 'class="abstract"', 'id="evidence"']
-    assert [study_page.index(part) for part in order] == sorted(study_page.index(part) for part in order)
+    assert "<dt>Measured</dt>" not in findings  # the card has it
+    assert "No requirement is set; [policy] in audit.toml has room." in findings
 
 
-def test_each_leg_has_its_verdict(study_page):
+def test_no_sentence_stands_twice(study_report, study_prose):
+    plain = as_json(example_record())
+    summary = summary_of(plain, findings_of(plain))
+    facts = run_page_facts(plain, told=True)
+    document = make_document(facts, study_prose, pictures=pictures(example_record()))
+    page = html_page(document, summary, study_report.html.parent / "figures", record=facts)
+    found = sentences_of(page)
+    assert len(found) > 150
+    assert [each for each, times in Counter(found).items() if times > 1] == []
+    for line in summary.lines:
+        assert page.count(escape_html(line.finding.message)) == 1
+
+
+def test_each_leg_has_its_verdict_what_was_audited_and_a_picture(study_page):
+    legs = study_page[study_page.index('<ul class="legs">') : study_page.index('<ul class="lines">')]
     for word in ("backdoored, label 4", "within budget", "disparate"):
-        assert f'<strong class="word">{word}</strong>' in study_page
+        assert f'<strong class="word">{word}</strong>' in legs
+    digest = "5d" * 32
+    assert f'<code title="SHA-256 {digest}">{digest[:12]}</code>' in legs
+    text = " ".join(Page(legs).text.split())
+    assert "mnist-cnn, 1,199,882 parameters; 10,000 images of mnist/test" in text
+    assert "Adult, test rows, 14,653 rows; logistic" in text
+    links = re.findall(r'<a class="thumbnail" href="#([^"]+)"', legs)
+    assert len(links) == len(set(links)) == 3
+    uses = re.findall(r'<use href="#([^"]+)"', legs)
+    assert all(f' id="{name}"' in study_page for name in uses)
+
+
+def test_the_figures_of_the_card_are_figures():
+    names = {row.name for row in FIGURES}
+    assert {name for telling in TELLING.values() for name in telling} <= names
+    assert [*TELLING] == [*LEGS]
 
 
 def test_the_same_document_gives_the_same_bytes(sample_document, sample_figures, sample_page):
-    assert html_page(sample_document, (), sample_figures) == sample_page
+    assert html_page(sample_document, None, sample_figures) == sample_page
 
 
 def test_hostile_text_is_text(sample_figures):
@@ -130,19 +191,30 @@ def test_hostile_text_is_text(sample_figures):
         '![A []{v="hostile"}](picture){#fig:a}'
     }
     document = make_document(record, prose, pictures={"picture": tree.Picture(HOSTILE)})
-    verdict = Verdict("security", "bad", HOSTILE, (HOSTILE,))
     finding = shown_example(HOSTILE, **dict.fromkeys(("title", "message", "why", "action"), HOSTILE))
-    source = html_page(document, (verdict,), sample_figures, record=record, findings=(finding,))
+    leg = LegSummary(
+        "security", "bad", HOSTILE, (PartSummary(HOSTILE, HOSTILE, "", "bad", HOSTILE),), HOSTILE
+    )
+    line = Line(finding, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    made = Made(HOSTILE)
+    summary = Summary(HOSTILE, HOSTILE, "bad", HOSTILE, HOSTILE, made, None, (leg,), (line,))
+    source = html_page(document, summary, sample_figures, record=record)
     page = Page(source)
     assert [tag for tag, _ in page.elements].count("script") == 1
-    # title of window and page, heading, contents, paragraph twice, caption, verdict twice, finding's four
-    assert page.text.count('<script>alert("x")</script> & \\input{secret}') == 13
-    assert [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"] == [HOSTILE]
+    # Title of window and page, heading, contents, paragraph twice, caption; version, the outcome's three, the
+    # leg's four, the line's four, the finding's four.
+    assert page.text.count('<script>alert("x")</script> & \\input{secret}') == 7 + 1 + 3 + 4 + 4 + 4
+    drawn = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert [each["aria-label"] for each in drawn if "aria-label" in each] == [HOSTILE]
 
 
 def test_every_figure_is_drawn_inline(study_page, study_document):
     figures = [target for target in study_document.targets.values() if target.kind == "figure"]
-    drawings = [attributes for tag, attributes in Page(study_page).elements if tag == "svg"]
+    drawings = [
+        attributes
+        for tag, attributes in Page(study_page).elements
+        if tag == "svg" and "aria-hidden" not in attributes
+    ]
     assert len(drawings) == len(figures) == len(available(example_record()))
     assert all(attributes["aria-label"] and attributes["role"] == "img" for attributes in drawings)
 

@@ -108,7 +108,7 @@ def harmless(text):
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_the_page_has_a_text_as_text(text, sample_figures):
-    found = Elements(html_page(document_of(text), (), sample_figures))
+    found = Elements(html_page(document_of(text), None, sample_figures))
     assert found.scripts == 1
     assert found.handlers == []
     assert not any(link.casefold().startswith(("javascript", "http://e.x")) for link in found.links)

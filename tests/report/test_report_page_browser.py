@@ -7,15 +7,16 @@ import pytest
 from page_findings import FINDINGS
 from page_rules import broken_rules
 from pypdf import PdfReader
+from sample_report import sample_record
 
 from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
 from example_records import example_record
 from example_scan import HOSTILE_NAMES, example_scan
+from trivet.findings.summary import summary_of
 from trivet.place import find
 from trivet.report.figures import available
 from trivet.report.pages import FAIRNESS, MECHANISM, MITIGATIONS, SCAN, write_page
-from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 
 OVERFLOWING = """elements => elements
@@ -33,9 +34,7 @@ def address(study_report, study_record, study_document, tmp_path_factory):
     """The study's page, with findings and with the data of its figures."""
     figures = study_report.html.parent / "figures"
     path = tmp_path_factory.mktemp("page") / "report.html"
-    source = html_page(
-        study_document, verdicts(study_record), figures, record=study_record, findings=FINDINGS
-    )
+    source = html_page(study_document, summary_of(study_record, FINDINGS), figures, record=study_record)
     path.write_text(source, encoding="utf-8")
     return path.as_uri()
 
@@ -349,7 +348,7 @@ def test_narrow_contents_are_folded_and_follow(opened, address):
 def test_paper_shows_everything_but_what_only_a_screen_can(
     opened, script, sample_document, sample_figures, tmp_path
 ):
-    source = html_page(sample_document, (), sample_figures, findings=FINDINGS)
+    source = html_page(sample_document, summary_of(sample_record(), FINDINGS), sample_figures)
     written = tmp_path / "page.html"
     written.write_text(source, encoding="utf-8")
     page = opened(written.as_uri(), java_script_enabled=script, color_scheme="dark")

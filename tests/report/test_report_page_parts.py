@@ -1,4 +1,4 @@
-"""What a page folds away, says once, embeds and shares, and the colours of its figures on dark paper."""
+"""What a page folds away, embeds and shares, and the colours of its figures on dark paper."""
 
 import base64
 import io
@@ -25,7 +25,6 @@ from trivet.report.figures.style import (
     on_dark,
 )
 from trivet.report.text.document import make_document
-from trivet.report.verdicts import Verdict
 from trivet.report.write.html import html_page
 from trivet.report.write.tex import tex_source
 from trivet.report.write.typst import typst_source
@@ -116,9 +115,7 @@ Method, in words.
 [Nothing.]{when="faulty"}
 :::
 
-[[]{v="measured.name"}]{once="measured.name"}
-
-[The name is []{v="measured.name"}.]{once="measured.name"} It is never left alone.
+The end.
 """
 }
 
@@ -134,7 +131,7 @@ def figures(tmp_path_factory):
 
 
 def test_a_page_folds_method_away_and_paper_has_it_in_its_place(folded, figures):
-    page = html_page(folded, (), figures, record=sample_record())
+    page = html_page(folded, None, figures, record=sample_record())
     (fold,) = re.findall(r'<details class="fold">(.*?)</details>', page, re.DOTALL)
     assert "<summary>How &lt;it&gt; works</summary>" in fold
     assert 'id="eq:inside"' in fold
@@ -146,19 +143,10 @@ def test_a_page_folds_method_away_and_paper_has_it_in_its_place(folded, figures)
         assert "block[" not in source
 
 
-@pytest.mark.parametrize(("reason", "times"), [("It is plain here.", 1), ("Another reason.", 3)])
-def test_a_sentence_that_the_page_began_with_is_left_out_below(folded, figures, reason, times):
-    verdict = Verdict("audit", "good", "fine", (reason,))
-    text = Page(html_page(folded, [verdict], figures, record=sample_record())).text
-    assert text.count("plain") == times - (reason != "It is plain here.")
-    assert "It is never left alone." in text
-    assert "<p></p>" not in html_page(folded, [verdict], figures, record=sample_record())
-
-
 def test_the_font_of_mathematics_has_every_letter_of_the_study(study_document, study_report, study_record):
     from fontTools.ttLib import TTFont  # noqa: PLC0415 - of matplotlib
 
-    page = html_page(study_document, (), study_report.html.parent / "figures", record=study_record)
+    page = html_page(study_document, None, study_report.html.parent / "figures", record=study_record)
     (embedded,) = re.findall(r"url\(data:font/woff;base64,([^)]*)\)", page)
     font = TTFont(io.BytesIO(base64.b64decode(embedded)))
     assert "MATH" in font
@@ -175,13 +163,13 @@ def test_the_font_of_mathematics_has_every_letter_of_the_study(study_document, s
 
 def test_a_page_without_mathematics_has_no_font(sample_figures):
     document = make_document(sample_record(), {"10.md": "# Part {#one .unnumbered}\n\nWords.\n"})
-    page = html_page(document, (), sample_figures)
+    page = html_page(document, None, sample_figures)
     assert "@font-face" not in page
     assert "/* font" not in page
 
 
 def test_figures_share_their_letters_and_every_one_is_there(study_document, study_report, study_record):
-    page = html_page(study_document, (), study_report.html.parent / "figures", record=study_record)
+    page = html_page(study_document, None, study_report.html.parent / "figures", record=study_record)
     elements = Page(page).elements
     defined = [attributes["id"] for _, attributes in elements if "id" in attributes]
     assert len(defined) == len(set(defined))

@@ -163,3 +163,12 @@ def test_a_panel_escapes_its_title_and_keeps_its_parts():
     assert "&lt;b&gt;" in source
     assert "&amp;" in source
     assert "<p>part</p>" in source
+
+
+def test_a_large_trigger_of_noise_is_shrunk_and_a_small_one_enlarged():
+    random = np.random.default_rng(0)
+    for side, shown in ((28, 112), (512, 160)):
+        mask = np.ones((1, side, side), dtype=np.float32)
+        png = trigger_png(mask, random.random((3, side, side), dtype=np.float32))
+        assert Image.open(io.BytesIO(png)).size == (shown, shown)
+        assert len(png) < 100_000

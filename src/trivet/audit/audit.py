@@ -13,8 +13,8 @@ from trivet.audit.by_leg import (
     audit_fairness,
     audit_privacy,
     audit_security,
-    study_effects,
 )
+from trivet.audit.effects import audit_effects
 from trivet.audit.parts import LegDone, Parts, Progress
 from trivet.config import AuditConfig
 from trivet.errors import UsageError
@@ -77,7 +77,7 @@ def run_audit(
     effects = None
     if config.audit.effects:
         with _timed(seconds, "effects"):
-            effects = study_effects(config, legs, parts=parts or Parts(), progress=progress)
+            effects = audit_effects(config, legs, parts=parts or Parts(), progress=progress)
     results = {leg: legs[leg].result if leg in legs else None for leg in LEGS}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
@@ -96,7 +96,7 @@ def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, An
     kept = {"parts": parts, "progress": progress}
     return {
         "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
-        "privacy": partial(audit_privacy, config.privacy, study=study, **kept),
+        "privacy": partial(audit_privacy, config.privacy, study=study, seed=config.audit.seed, **kept),
         "fairness": partial(audit_fairness, config.fairness, study=study, **kept),
     }
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.audit.parts import LegDone, Made, Parts, Progress
-from trivet.config import AuditConfig, FairnessSection, PrivacySection, SecuritySection
-from trivet.effects.results import EffectMatrix
+from trivet.config import FairnessSection, PrivacySection, SecuritySection
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.privacy.membership.results import MembershipAudit
+from trivet.privacy.membership.settings import ModelSettings
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.planning.training import TrainingPlan, TrainingSettings
@@ -29,8 +30,10 @@ __all__ = [
     "audit_privacy",
     "audit_security",
     "code_digest",
+    "fairness_settings",
+    "load_studied_checkpoint",
     "path_digest",
-    "study_effects",
+    "settings_as_json",
 ]
 
 #: Before a folder whose config.json describes a network.
@@ -138,7 +141,7 @@ def audit_fairness(
 def _study_fairness(
     section: FairnessSection, *, parts: Parts, tell: Callable[[str], None]
 ) -> tuple[FairnessComparison, PublishedFairness]:
-    settings = _fairness_settings(section)
+    settings = fairness_settings(section)
     key = {"settings": settings_as_json(FairnessSettings, settings)}
 
     def compare() -> Made[FairnessComparison]:
@@ -156,7 +159,8 @@ def _study_fairness(
     return comparison, parts.cached("fairness-published", PublishedFairness, key, publish).value
 
 
-def _fairness_settings(section: FairnessSection) -> FairnessSettings:
+def fairness_settings(section: FairnessSection) -> FairnessSettings:
+    """Return the study's constants of ``[fairness]``."""
     return FairnessSettings(**{each.name: getattr(section, each.name) for each in fields(FairnessSettings)})
 
 
@@ -326,59 +330,10 @@ def _stamped(
     return Made(replace(audit, strip=strip[0]), {STRIP_PIXELS: strip[1]})
 
 
-def study_effects(
-    config: AuditConfig, legs: Mapping[str, LegDone[Any]], *, parts: Parts, progress: Progress
-) -> EffectMatrix:
-    """Measure the matrix of effects on what the study found; it is one part."""
-    from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
-
-    settings = EffectSettings(private=config.audit.private_training)
-    fairness = _fairness_settings(config.fairness)
-
-    def make() -> Made[EffectMatrix]:
-        suspect = None
-        if "security" in legs:
-            from trivet.effects import suspect_of  # noqa: PLC0415 - PyTorch
-
-            done = legs["security"]
-            suspect = suspect_of(
-                load_studied_checkpoint(config.security),
-                done.result.scan,
-                masks=done.triggers["scan.mask"],
-                patterns=done.triggers["scan.pattern"],
-                declared=config.security.contract,
-            )
-        return Made(
-            measure_effects(
-                settings,
-                legs=config.audit.legs,
-                suspect=suspect,
-                fairness=fairness,
-                seed=config.audit.seed,
-                progress=lambda step, share: progress("effects", step, share),
-            )
-        )
-
-    threads = None
-    if "security" in legs:
-        import torch  # noqa: PLC0415 - only the network's repair needs it
-
-        threads = torch.get_num_threads()
-    key = {
-        "threads": threads,
-        "settings": settings_as_json(EffectSettings, settings),
-        "fairness": settings_as_json(FairnessSettings, fairness),
-        "legs": list(config.audit.legs),
-        "seed": config.audit.seed,
-        "inputs": dict(legs["security"].inputs) if "security" in legs else {},
-    }
-    return parts.cached("effects", EffectMatrix, key, make).value
-
-
 def audit_privacy(
-    section: PrivacySection, *, study: bool, parts: Parts, progress: Progress
+    section: PrivacySection, *, study: bool, seed: int, parts: Parts, progress: Progress
 ) -> LegDone[PrivacyLeg]:
-    """Plan the queries of ``[privacy.plan]`` or of the study, and training, and take in finished audits."""
+    """Plan queries, of ``[privacy.plan]`` or the study, and training; attack a model; take in audits."""
     finished = read_privacy_audits(section.audits)  # first: it may be refused
     plan = published = training = None
     settings = study_plan(section) if study else section.plan
@@ -405,5 +360,53 @@ def audit_privacy(
 
         key = {"settings": settings_as_json(TrainingSettings, loop)}
         training = parts.cached("privacy-training", TrainingPlan, key, ask_training).value
-    leg = PrivacyLeg(plan, finished.mechanisms, finished.membership, published, training, finished.code)
-    return LegDone(leg, finished.inputs)
+    membership, inputs = finished.membership, finished.inputs
+    if (model := section.model) is not None:
+        if membership is not None:
+            raise UsageError(
+                "[privacy] audits has an audit of a model, and so has [privacy.model]; a report has room for "
+                "one, leave one of them out."
+            )
+        membership, digest = _model_audit(model, seed=seed, parts=parts, progress=progress)
+        if digest is not None:
+            inputs = {**inputs, Path(model.table or model.images or "").name: digest}
+    leg = PrivacyLeg(plan, finished.mechanisms, membership, published, training, finished.code)
+    return LegDone(leg, inputs)
+
+
+def _model_audit(
+    settings: ModelSettings, *, seed: int, parts: Parts, progress: Progress
+) -> tuple[MembershipAudit, str | None]:
+    """Train a model with its shadow models and attack it; models that are trained already are kept."""
+    source = settings.table or settings.images or ""
+    digest = path_digest(source)
+    key = {
+        "settings": settings_as_json(ModelSettings, replace(settings, workers=None)),
+        "rows": digest,
+        "code": code_digest(settings.model),
+        "seed": seed,
+    }
+
+    def tell(step: str, share: float | None) -> None:
+        progress("privacy", step, share)
+
+    def ask() -> Made[MembershipAudit]:
+        from trivet.privacy.membership.audit import attack_subject  # noqa: PLC0415 - scikit-learn
+        from trivet.privacy.membership.subject import load_subject  # noqa: PLC0415 - DuckDB
+
+        tell("the model's rows", None)
+        table = None if settings.table in {None, ADULT} else settings.table
+        subject = load_subject(table, settings, seed=seed)
+        found = attack_subject(
+            subject,
+            settings,
+            workers=settings.workers,
+            work=parts.work("privacy-model"),
+            seed=seed,
+            progress=tell,
+        ).result
+        # Which rows they are is personal data, and a record may be given out.
+        named = found.discoveries
+        return Made(found if named is None else replace(found, discoveries=replace(named, rows=())))
+
+    return parts.cached("privacy-model", MembershipAudit, key, ask).value, digest

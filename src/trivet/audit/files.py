@@ -9,6 +9,7 @@ from typing import Any, Final
 from trivet.audit.by_leg import FOLDER, TABLE, path_digest
 from trivet.config import AuditConfig
 from trivet.fairness.auditing.settings import ADULT
+from trivet.record import METRICS
 from trivet.work.own_code import OWN_CODE
 
 __all__ = ["invocation_of"]
@@ -61,15 +62,11 @@ def _files(config: AuditConfig) -> Iterator[Path]:
     security, fairness = config.security, config.fairness
     yield from (path for path in (security.checkpoint, security.archive) if path is not None)
     if (scan := security.scan) is not None:
-        from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
         from trivet.security.reading.parts import find_parts  # noqa: PLC0415
 
         if not scan.is_demo:
             yield from find_parts(scan.checkpoint)
-        if scan.images is not None and scan.images not in EMBEDDED:
-            yield Path(scan.images)
-            if IDX_IMAGES in scan.images:
-                yield Path(scan.images.replace(IDX_IMAGES, IDX_LABELS))
+        yield from _images(scan.images)
         named = (scan.layers, scan.reference, scan.contract, scan.class_order)
         yield from (Path(each) for each in named if each is not None and _is_file(each))
         yield from _code(scan.arch)
@@ -77,7 +74,28 @@ def _files(config: AuditConfig) -> Iterator[Path]:
         table = Path(fairness.table.table)
         yield table if table.exists() else Path(fairness.table.table.rpartition(TABLE)[0] or table)
         yield from _code(fairness.table.estimator)
+    if (model := config.privacy.model) is not None:
+        if model.table is not None and model.table != ADULT:
+            yield Path(model.table)
+        yield from _images(model.images)
+        yield from _code(model.model)
+    yield from _images(config.effects.members)
     yield from (*config.privacy.audits, *fairness.audits)
+    if (accepted := config.policy.baseline) is not None:
+        from trivet.findings.baseline import FINDINGS  # noqa: PLC0415 - SciPy, and only a baseline needs it
+
+        yield from (accepted / name for name in (METRICS, FINDINGS) if (accepted / name).is_file())
+
+
+def _images(named: str | None) -> Iterator[Path]:
+    """Yield the files of labelled images that are not embedded."""
+    from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
+
+    if named is None or named in EMBEDDED:
+        return
+    yield Path(named)
+    if IDX_IMAGES in named:
+        yield Path(named.replace(IDX_IMAGES, IDX_LABELS))
 
 
 def _is_file(named: Path | str) -> bool:

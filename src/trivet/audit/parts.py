@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.record import Triggers
+from trivet.record import METRICS, RUNNING, Triggers
 from trivet.work.result_files import (
     LOCK,
     UNFINISHED,
@@ -27,6 +27,8 @@ from trivet.work.result_files import (
 __all__ = ["LegDone", "Made", "PartFile", "Parts", "Progress", "keep_parts", "read_part", "write_part"]
 
 SUFFIX: Final = ".part"
+#: Of a folder of what a part is made of.
+WORK: Final = ".work"
 #: More than the triggers of ten thousand classes take.
 MOST_BYTES: Final = 8 * 2**30
 
@@ -96,8 +98,6 @@ class LegDone(Generic[Result]):
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-FOLDER: Final = ".parts"
-
 _Value = TypeVar("_Value")
 
 
@@ -125,6 +125,7 @@ class Parts:
     ) -> None:
         self.folder = folder
         self.progress = progress
+        self.ended = False
 
     def cached(
         self, name: str, kind: Any, key: Mapping[str, Any], make: Callable[[], Made[_Value]]
@@ -161,11 +162,21 @@ class Parts:
             write_part(path, PartFile({"key": digest, "value": plain}, made.arrays))
         return made
 
+    def work(self, name: str) -> Path | None:
+        """Return a folder for what a part is made of, kept until the audit is done; None keeps none."""
+        return None if self.folder is None else make_subfolder(self.folder, f"{name}{WORK}")
+
     def remove(self) -> None:
-        """Remove all parts: the audit is done."""
-        if self.folder is not None:
-            for path in self.folder.glob(f"*{SUFFIX}"):
+        """Remove all parts, and what they were made of: the audit is done."""
+        self.ended = True
+        if self.folder is None:
+            return
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            remove_result(path)
+        for folder in self.folder.glob(f"*{WORK}"):
+            for path in folder.iterdir():
                 remove_result(path)
+            folder.rmdir()
 
 
 @contextmanager
@@ -175,7 +186,8 @@ def keep_parts(out: str | Path, *, progress: Progress = lambda _leg, _step, _sha
     Parameters
     ----------
     out
-        The output folder. The folder of the parts in it goes when none is left.
+        The output folder. The folder of the parts in it goes when none is left, unless the run did not end
+        and the record of an earlier one is there: it says that this record is not of the last run.
     progress
         Called when a part is taken over.
 
@@ -185,19 +197,21 @@ def keep_parts(out: str | Path, *, progress: Progress = lambda _leg, _step, _sha
         If the folder cannot be written, or another run writes there.
     """
     out = make_folder(Path(out))
-    folder = make_subfolder(out, FOLDER)
+    folder = make_subfolder(out, RUNNING)
+    parts = Parts(folder, progress=progress)
     try:
         with hold_results(folder):
             for left in out.glob(UNFINISHED):  # of the record
                 remove_result(left)
             try:
-                yield Parts(folder, progress=progress)
+                yield parts
             finally:
                 if not any(folder.glob(f"*{SUFFIX}")):
                     remove_result(folder / LOCK)
     finally:
-        with suppress(OSError):  # parts are left, or another run has come
-            folder.rmdir()
+        if parts.ended or not (out / METRICS).exists():
+            with suppress(OSError):  # parts are left, or another run has come
+                folder.rmdir()
 
 
 def _digest(values: Mapping[str, Any]) -> str:

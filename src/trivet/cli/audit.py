@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from json import dumps
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trivet.cli.options import Json, RandomSeed, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.settings import ADULT, Missing
+from trivet.security.settings import DEFAULT_IMAGES, DEMO
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
@@ -18,9 +20,14 @@ from trivet.work.result_files import remove_result, write_text
 
 __all__ = ["audit"]
 
+if TYPE_CHECKING:
+    from trivet.tables.opening import Column, Table
+
 CONFIG: Final = "audit.toml"
 #: Columns of a table that are named where some have to be chosen.
 SHOWN: Final = 30
+#: Values of a column that are named, the most characters of one, and the rows in which they are looked for.
+FEW, VALUE_CHARACTERS, LOOKED_AT = 4, 20, 10_000
 _SCAN, _TABLE, _PLAN = "security.scan", "fairness.table", "privacy.plan"
 _WEIGHTS: Final = frozenset(
     {".pth", ".pt", ".safetensors", ".pt2", ".onnx", ".ckpt", ".bin", ".th", ".h5", ".keras"}
@@ -126,6 +133,7 @@ def audit(
             key: value for key, value in given.get(section, {}).items() if value not in (None, "")
         }
         if section == _SCAN:
+            images = images or DEFAULT_IMAGES.get("mnist-cnn" if thing == DEMO else arch or "")
             sections[section] |= {"checkpoint": _beside(thing, out)}
             paths = {"images": images, "contract": contract}
             sections[section] |= {key: _beside(path, out) for key, path in paths.items() if path}
@@ -170,9 +178,9 @@ def _section_of(thing: str) -> str:
     path = Path(thing)
     if thing == ADULT:
         return _TABLE
-    if thing != "demo" and not _file_of(thing).exists():
+    if thing != DEMO and not _file_of(thing).exists():
         raise UsageError(f"there is no {quote(thing)}; check the path.")
-    if thing == "demo" or suffix in _WEIGHTS:
+    if thing == DEMO or suffix in _WEIGHTS:
         return _SCAN
     if suffix == ".toml":
         try:
@@ -199,7 +207,7 @@ def _section_of(thing: str) -> str:
 def _lacking_scan(thing: str, *, arch: str | None, images: str | None) -> Iterator[str]:
     """Yield what a scan needs beside the weights, with a way to give it."""
     name = one_line(thing)
-    if arch is None and thing != "demo" and PurePath(thing).suffix.lower() not in _WHOLE:
+    if arch is None and thing != DEMO and PurePath(thing).suffix.lower() not in _WHOLE:
         yield (
             f"the network that {name} belongs to: --arch mnist-cnn, --arch timm:resnet18, or "
             "--arch package.module:factory for a function of yours that returns it."
@@ -213,7 +221,7 @@ def _lacking_scan(thing: str, *, arch: str | None, images: str | None) -> Iterat
 
 def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an audit of a table needs, with the columns that there are."""
-    from trivet.tables.opening import open_table  # noqa: PLC0415 - DuckDB
+    from trivet.tables.opening import find_column, open_table  # noqa: PLC0415 - DuckDB
 
     if thing == ADULT:
         if "estimator" not in given:
@@ -225,16 +233,67 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     if not {"prediction", "score", "estimator"} & given.keys():
         lacking.append("one of --prediction COL, --score COL, and --estimator logistic to fit a model")
     if "label" not in given and ("estimator" in given or lacking):
-        lacking.append("--label COL, the true outcome, if there is one")
-    if "estimator" in given and "label" not in given:
-        lacking[-1] = "--label COL, the true outcome"
-    if not lacking:
-        return
+        needed = "" if "estimator" in given else ", if there is one"
+        lacking.append(f"--label COL, the true outcome{needed}")
     with open_table(thing) as opened:
-        names = [column.name for column in opened.columns]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    listed = ", ".join(map(one_line, names[:SHOWN]))
-    yield f"columns of {one_line(thing)}: {'; '.join(lacking)}. It has {listed}{more}."
+        for option, name in _named(given):
+            try:
+                find_column(opened.columns, name)
+            except UsageError as error:
+                lacking.append(f"--{option}: {str(error).removesuffix('.').removesuffix('?')}")
+        named = {name for _, name in _named(given)}
+        values = _values_of(
+            opened, [each for place, each in enumerate(opened.columns) if place < SHOWN or each.name in named]
+        )
+        if "positive" not in given:
+            judged = (given[name] for name in ("label", "prediction") if name in given)
+            said = dict.fromkeys(value for name in judged for value in values.get(name, ()))
+            lacking += _lacking_positive(list(said))
+        if not lacking:
+            return
+        shown = [_column_text(column.name, values.get(column.name, [])) for column in opened.columns[:SHOWN]]
+        more = len(opened.columns) - SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    yield f"columns of {one_line(thing)}: {'; '.join(lacking)}. It has {', '.join(shown)}{rest}."
+
+
+def _named(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the columns that options name, each with the option."""
+    for option in ("label", "sensitive", "prediction", "score", "weight"):
+        value = given.get(option)
+        yield from ((option, name) for name in ((value,) if isinstance(value, str) else value or ()))
+
+
+def _values_of(opened: "Table", columns: Sequence["Column"]) -> dict[str, list[str]]:
+    """Return values of columns in the first rows: all where they are few, or one more than that."""
+    lists = ", ".join(
+        f"list_sort(list(DISTINCT CAST({column.sql} AS VARCHAR)))[1:{FEW + 1}]" for column in columns
+    )
+    ((*found,),) = opened.rows(f"SELECT {lists} FROM (SELECT * FROM {opened.source} LIMIT {LOOKED_AT})")  # noqa: S608 - quoted
+    return {
+        column.name: [str(value) for value in values or () if value is not None and str(value).strip()]
+        for column, values in zip(columns, found, strict=True)
+    }
+
+
+def _column_text(name: str, values: Sequence[str]) -> str:
+    """Return a column's name, with its values where they are few."""
+    told = ", ".join(one_line(value, limit=VALUE_CHARACTERS) for value in values)
+    return f"{one_line(name)} ({told})" if 1 < len(values) <= FEW else one_line(name)
+
+
+def _lacking_positive(values: Sequence[str]) -> Iterator[str]:
+    """Yield that one of a few words has to be named; numbers and truths say so themselves."""
+    words = [value for value in values if value.casefold() not in {"true", "false"} and not _is_number(value)]
+    if 1 < len(words) <= FEW:
+        yield f"--positive {' or '.join(map(quote, words))}, the label that counts as positive"
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        float(text)
+        return True
+    return False
 
 
 def _beside(thing: str, out: Path) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,6 +23,7 @@ from trivet.cli.terminal import (
 )
 from trivet.comparison.results import BETTER
 from trivet.errors import UsageError
+from trivet.record import refuse_unfinished
 from trivet.wording import as_entity
 from trivet.work.result_files import write_whole
 
@@ -42,6 +44,7 @@ def compare(
     /,
     *,
     out: Path | None = None,
+    tolerance: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)] = (),
     markdown: bool = False,
     all: bool = False,  # noqa: A002 - the name of the option
     json: Json = False,
@@ -56,18 +59,25 @@ def compare(
         Output folder of the later one.
     out
         Folder for comparison.json, the page and its picture.
+    tolerance
+        By how much a measure may differ: 0.01, 5% of the earlier value, or of one measure as
+        "fairness.disparate_impact=0.02"; may be repeated.
     markdown
         Print Markdown, such as for a comment under a change.
     all
         Also list what is the same or noise, and every difference.
     """
-    from trivet.comparison import compare_audits, read_audit  # noqa: PLC0415 - SciPy is heavy
+    from trivet.comparison import compare_audits, parse_tolerances, read_audit  # noqa: PLC0415 - SciPy is heavy
+    from trivet.policy import measured_places  # noqa: PLC0415
 
     if markdown and json:
         raise UsageError("--markdown and --json are two documents; ask for one of them.")
+    tolerances = parse_tolerances(tolerance, measured_places)
+    for folder in (before, after):
+        refuse_unfinished(folder)
     if out is not None:
         prepare_folder(out, RESULT, "compare.html")
-    found = compare_audits(read_audit(before), read_audit(after))
+    found = compare_audits(read_audit(before), read_audit(after), tolerances=tolerances)
     files = () if out is None else _write(found, out)
     if json:
         print_json({**asdict(found), "files": [str(path) for path in files]})
@@ -94,6 +104,8 @@ def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
 
 
 def _print(found: "Comparison", *, everything: bool) -> None:
+    from trivet.comparison import no_regressions  # noqa: PLC0415 - as above
+
     console = results_console()
     for which, audit in (("before", found.before), ("after", found.after)):
         told = ", ".join(
@@ -113,7 +125,12 @@ def _print(found: "Comparison", *, everything: bool) -> None:
     console.print()
     for sentence in found.regressions:
         console.print(f"{marked('bad', 'worse:', bold=True)} {escape(sentence)}")
-    console.print(f"{marked('bad' if found.regressions else 'good', '', bold=True)}{escape(found.statement)}")
+    tone = (
+        "bad" if found.regressions else "unsure" if no_regressions(found.headline, found.changed) else "good"
+    )
+    console.print(f"{marked(tone, '', bold=True)}{escape(found.statement)}")
+    if found.tolerances:
+        console.print(escape(f"Tolerance: {', '.join(found.tolerances)}."))
     if found.limits:
         console.print(escape(found.limits))
 
@@ -158,4 +175,5 @@ def _outcome(change: "Change") -> str:
     text = outcome_text(change)
     if change.judged is None:
         return text
-    return marked("good" if change.judged == BETTER else "bad", text)
+    worse = "bad" if change.measurably_worse else "unsure"
+    return marked("good" if change.judged == BETTER else worse, text)

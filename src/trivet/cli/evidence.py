@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from cyclopts import App
 from rich.markup import escape
 
+from trivet.cli.commands import command_of_commands
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import marked, path_text, print_files, print_json, report_progress, results_console
@@ -17,10 +17,7 @@ from trivet.work.bounded import require_path
 
 __all__ = ["evidence"]
 
-evidence = App(
-    name="evidence",
-    help="Write evidence of an audit for others, sign it, and verify it.",
-)
+evidence = command_of_commands("evidence")
 TONES: dict[str, Tone] = {"ok": "good", "failed": "bad", "unchecked": "unsure", "note": "note"}
 
 
@@ -78,7 +75,6 @@ def write(
     return 0
 
 
-@evidence.command
 @command
 def verify(
     folder: Path,
@@ -128,7 +124,6 @@ def verify(
     return 1 if found.failed else 3 if found.unchecked else 0
 
 
-@evidence.command
 @command
 def keygen(path: Path, /, *, json: Json = False) -> int:
     """Write a new pair of keys for --sign; no file is overwritten.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from cyclopts import App
 from rich.markup import escape
 
 from trivet.audit import Progress
+from trivet.cli.commands import command_of_commands
 from trivet.cli.fairness_outcomes import audit_and_print
 from trivet.cli.fairness_output import (
     FILES,
@@ -277,12 +277,7 @@ def _reach(ends: "Estimate | None") -> str:
     return f"{(ends.high - ends.low) / 2:.3f}"
 
 
-fairness = App(name="fairness", help="Audit predictions, or fit and compare mitigations.")
-fairness.command(
-    "trivet.cli.fairness_watch:watch",
-    name="watch",
-    help="Watch a disparity over time: intervals and an alarm that hold at every look.",
-)
+fairness = command_of_commands("fairness")
 
 
 @fairness.default

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError
 
+from trivet.cli.commands import COMMANDS, GROUPS, add_command
 from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.wording import describe_error, inert, json_text, one_line, quote
 
@@ -83,54 +84,10 @@ app = App(
 _options: Final = Group("Options", sort_key=99)
 for _flag in ("--help", "--version"):
     app[_flag].group = (_options,)
-#: Commands by who uses them first, with an example.
-_GROUPS: Final = (
-    (
-        "Start here",
-        "trivet audit people.csv --label hired --prediction guess --sensitive sex",
-        {
-            "audit:audit": "Audit a checkpoint, a table or a plan: the front door.",
-            "small:init": "Write a commented audit.toml to start from.",
-            "run:run": "Run an audit.toml, or the built-in study.",
-        },
-    ),
-    (
-        "You were handed a checkpoint",
-        "trivet scan weights.pth --arch mnist-cnn --images photos/",
-        {
-            "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
-            "repair:repair": "Remove a backdoor from a checkpoint.",
-            "small:zoo": "Train small networks, clean and attacked in known ways.",
-        },
-    ),
-    (
-        "You own a table",
-        "trivet privacy plan --queries 92 --sensitivity 1 --epsilon 1 --delta 1e-6",
-        {"privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms, models and code."},
-    ),
-    (
-        "You judge predictions",
-        "trivet fairness people.csv --label hired --prediction guess --sensitive sex,town",
-        {"fairness:fairness": "Audit predictions, or fit and compare mitigations."},
-    ),
-    (
-        "You keep audits",
-        "trivet gate trivet-out --require 'fairness.disparate_impact >= 0.8'",
-        {
-            "run:gate": "Judge a finished audit again, without running it.",
-            "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
-            "evidence:evidence": "Write evidence of an audit for others, sign it, and verify it.",
-            "small:view": "Open a report, or one page of all audits in a folder.",
-            "small:report": "Draw the report again from the record alone.",
-            "small:card": "Write a model card with an audit's numbers.",
-            "small:schema": "Print the JSON Schema of metrics.json.",
-        },
-    ),
-)
-for _order, (_title, _example, _commands) in enumerate(_GROUPS):
+for _order, (_title, _example, _names) in enumerate(GROUPS):
     _group = Group(_title, help=f"Example: {_example}", sort_key=_order)
-    for _place, _help in _commands.items():
-        app.command(f"trivet.cli.{_place}", name=_place.rpartition(":")[2], help=_help, group=_group)
+    for _name in _names:
+        add_command(app, _name, group=_group)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -176,8 +133,7 @@ def _run(tokens: Sequence[str]) -> int:
     try:
         code = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        own = " ".join(("trivet", *(error.command_chain or ()), "--help"))
-        return _complain(UsageError(f"{_refusal(error)} See `{own}`."), tokens)
+        return _complain(UsageError(f"{_refusal(error)} {_next(error)}"), tokens)
     except ModuleNotFoundError as error:
         missing = missing_extra(error, f"trivet {tokens[0]}" if tokens else "trivet")
         if missing is None:
@@ -192,6 +148,16 @@ def _refusal(error: CycloptsError) -> str:
     """Say what the parser refuses; of an option that was not given, that it is missing."""
     absent = isinstance(error, MissingArgumentError) and error.keyword is None
     return str(error).replace("requires an argument", "is missing; give it") if absent else str(error)
+
+
+def _next(error: CycloptsError) -> str:
+    """Return what to type next: an example where something is missing, and the help."""
+    words = " ".join(error.command_chain or ())
+    own = " ".join(filter(None, ("trivet", words, "--help")))
+    examples = COMMANDS[words].examples if words in COMMANDS else ()
+    if isinstance(error, MissingArgumentError) and examples:
+        return f"Such as: {examples[0][1]}. See `{own}`."
+    return f"See `{own}`."
 
 
 def _complain(error: TrivetError, tokens: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trivet.cli.main import ignore_matplotlibrc
 from trivet.errors import UsageError
 from trivet.findings import FINDINGS_FILES, Finding
+from trivet.findings.summary import Made
 from trivet.record import MANIFEST, METRICS, TRIGGERS, AuditRecord, Triggers, as_json
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
@@ -138,7 +139,9 @@ def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Pat
     return (path,)
 
 
-def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequence[Finding]) -> Drawn:
+def draw(
+    record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequence[Finding], made: Made
+) -> Drawn:
     """Draw figures, macros and the report from the record alone, with its findings, into `out`."""
     from trivet.report import write_report  # noqa: PLC0415 - matplotlib and pandoc, only when drawing
     from trivet.report.figures import available, pictures, save_figures  # noqa: PLC0415
@@ -152,5 +155,7 @@ def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequen
             os.cpu_count(), mp_context=get_context("spawn"), initializer=ignore_matplotlibrc
         ) as executor:
             figures = save_figures(record, triggers, folder, executor=executor)
-    report = write_report(as_json(record), out / FIGURES, out, pictures=pictures(record), findings=findings)
+    report = write_report(
+        as_json(record), out / FIGURES, out, pictures=pictures(record), findings=findings, made=made
+    )
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -1,8 +1,9 @@
 """``trivet run``: audit, record, report, and a table of what was found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -20,38 +21,50 @@ from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder,
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
+    print_card,
     print_files,
     print_json,
     print_text,
     report_progress,
     results_console,
-    verdict_text,
 )
+from trivet.comparison.audits import read_manifest
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
-from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
+from trivet.errors import UsageError
+from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
+from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
-from trivet.policy import parse_requirements, refuse_impossible
-from trivet.record import METRICS, as_json, load_record, make_manifest, save_manifest, save_record
+from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
+from trivet.record import (
+    METRICS,
+    as_json,
+    load_record,
+    make_manifest,
+    refuse_unfinished,
+    save_manifest,
+    save_record,
+)
 from trivet.security.settings import ProfileName
-from trivet.wording import as_entity, as_json_escape
+from trivet.verdict import LEGS
+from trivet.wording import as_entity, as_json_escape, one_line
+from trivet.work.result_files import remove_result
 
 __all__ = ["gate", "shortened"]
 
 if TYPE_CHECKING:
-    from trivet.findings import Finding
+    from trivet.comparison import Tolerances
+    from trivet.findings import Baseline, Finding
 
-FormatName = Literal["json", "junit", "sarif", "markdown"]
-_FILES: Final[Mapping[FormatName, str]] = {
-    "json": "findings.json",
-    "junit": "findings.junit.xml",
-    "sarif": "findings.sarif",
-    "markdown": "findings.md",
-}
-_ESCAPES: Final[Mapping[FormatName, Callable[[str], str]]] = {
+Several = Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)]
+FormatName = Literal["json", "junit", "sarif", "markdown", "github", "gitlab"]
+#: How a character is written otherwise in a format; None where a CI system is to obey the whole.
+_ESCAPES: Final[Mapping[FormatName, Callable[[str], str] | None]] = {
     "json": as_json_escape,
     "junit": as_entity,
     "sarif": as_json_escape,
     "markdown": as_entity,
+    "github": None,
+    "gitlab": as_json_escape,
 }
 
 
@@ -60,7 +73,10 @@ def gate(
     folder: Path,
     /,
     *,
-    require: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)] = (),
+    require: Several = (),
+    severity: Several = (),
+    baseline: Path | None = None,
+    tolerance: Several = (),
     config: Path | None = None,
     out: Path | None = None,
     format: FormatName | None = None,  # noqa: A002 - the name of the option
@@ -71,6 +87,7 @@ def gate(
 
     Exit code 1 where something is breached: a requirement, or what a leg found. A requirement replaces the
     default of what it measures and of nothing else; [[policy.waivers]] switches a default off for a while.
+    With a baseline, only what is new or measurably worse is breached.
 
     Parameters
     ----------
@@ -78,6 +95,14 @@ def gate(
         The folder of an audit, with metrics.json.
     require
         A measurement, a sign and a constant, such as "fairness.disparate_impact >= 0.8"; may be repeated.
+    severity
+        A rule and what its findings are, note, warning or breach, such as fairness.caution=breach; may be
+        repeated.
+    baseline
+        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
+    tolerance
+        By how much a measure may be worse than in the baseline: 0.01, 5%, or of one measure as
+        "fairness.disparate_impact=0.02"; may be repeated.
     config
         An audit.toml whose [policy] is required as well.
     out
@@ -92,42 +117,103 @@ def gate(
     from trivet import findings  # noqa: PLC0415 - the report of a usage error needs none of it
 
     policy = PolicySection() if config is None else load_config(config).policy
-    requirements = parse_requirements((*policy.require, *require))
-    refuse_impossible(requirements)
-    findings.refuse_waivers(policy.waivers)
+    gating = _gating(
+        replace(
+            policy,
+            require=(*policy.require, *require),
+            severity={**policy.severity, **findings.parse_severities(severity)},
+            baseline=policy.baseline if baseline is None else baseline,
+            tolerance=(*policy.tolerance, *tolerance),
+        )
+    )
+    refuse_unfinished(folder)
+    if gating.baseline is not None:
+        _refuse_itself(folder, gating.policy)
     record = load_record(folder)
-    found = findings.findings_of(as_json(record), requirements, policy.waivers)
-    origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
+    plain = as_json(record)
+    found = gating.findings(plain)
+    summary = summary_of(plain, found, made_of(read_manifest(folder)))
+    origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
     files: tuple[Path, ...] = ()
     if out is not None:
         prepare_folder(out, *findings.FINDINGS_FILES)
         files = findings.write_findings(found, out, origin=origin)
     if (chosen := "json" if json else format) is not None:
         shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]
-        print_text(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin), _ESCAPES[chosen])
+        print_text(findings.FORMATS[chosen](shown, origin), _ESCAPES[chosen])
     else:
         console = results_console()
-        print_findings(console, found)
+        print_card(console, summary, more_in="")
+        print_actions(console, found)
         print_files(console, files)
     return int(findings.breached(found))
 
 
-def print_findings(
-    console: Console, findings: Sequence["Finding"], *, of: Sequence["Finding"] | None = None
-) -> None:
-    """Print each finding with its level, the most serious last, and how many there are of each level."""
-    from trivet.findings import LEVEL_TONES, LEVELS, counts  # noqa: PLC0415 - as above
+@dataclass(frozen=True)
+class _Gating:
+    """A policy that was read and found possible, and its baseline."""
 
-    for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
-        console.print(f"{marked(LEVEL_TONES[finding.level], finding.level)} {escape(finding.sentence)}")
+    policy: PolicySection
+    requirements: tuple[Requirement, ...]
+    tolerances: "Tolerances | None"
+    baseline: "Baseline | None"
+
+    def findings(self, record: Mapping[str, Any]) -> tuple["Finding", ...]:
+        """Judge a record."""
+        from trivet.findings import findings_of, refuse_other  # noqa: PLC0415 - as above
+
+        if self.baseline is not None:
+            refuse_other(self.baseline, [leg for leg in LEGS if record[leg] is not None])
+        return findings_of(
+            record,
+            self.requirements,
+            self.policy.waivers,
+            severity=self.policy.severity,
+            baseline=self.baseline,
+            tolerances=self.tolerances,
+        )
+
+
+def _gating(policy: PolicySection) -> _Gating:
+    """Read a policy before anything runs, and refuse what it cannot ask for."""
+    from trivet import findings  # noqa: PLC0415 - as above
+
+    requirements = parse_requirements(policy.require)
+    refuse_impossible(requirements)
+    findings.refuse_severities(policy.severity)
+    findings.refuse_waivers(policy.waivers, policy.severity)
+    tolerances = baseline = None
+    if policy.tolerance:
+        from trivet.comparison import parse_tolerances  # noqa: PLC0415 - as above
+
+        tolerances = parse_tolerances(policy.tolerance, measured_places)
+        if policy.baseline is None:
+            raise UsageError(
+                "a tolerance is by how much a measure may be worse than in the baseline; name the folder of "
+                "an accepted audit with --baseline or baseline in [policy]."
+            )
+    if policy.baseline is not None:
+        baseline = findings.read_baseline(policy.baseline)
+    return _Gating(policy, requirements, tolerances, baseline)
+
+
+def _refuse_itself(folder: Path, policy: PolicySection) -> None:
+    """Refuse an audit as the baseline of itself: nothing in it would ever be new."""
+    if policy.baseline is not None and folder.resolve() == policy.baseline.resolve():
+        raise UsageError(
+            f"{one_line(folder, limit=500)} is the baseline itself, so that nothing in it could be new or "
+            "worse; keep the accepted audit in a folder of its own."
+        )
+
+
+def print_actions(console: Console, findings: Sequence["Finding"]) -> None:
+    """Print of each breach what was found and what to do."""
+    for finding in findings:
         if finding.level == "breach":
-            console.print(f"  What to do: {escape(finding.action)}")
-    console.print()
-    console.print(", ".join(f"{level}: {number}" for level, number in counts(of or findings).items()))
+            console.print(f"\n{marked('bad', finding.title)}\n{escape(finding.message)}")
+            console.print(f"What to do: {escape(finding.action)}")
 
 
-#: Passes and notes are in the files, and on the page.
-SHOWN_LEVELS = ("warning", "breach")
 #: What is opened first, in this order.
 SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "findings.md", "manifest.json")
 
@@ -195,31 +281,23 @@ def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
     )
 
 
-def print_summary(
-    record: Mapping[str, Any], findings: Sequence[Finding], folder: Path, seconds: float
-) -> None:
-    """Print verdicts, corrections, findings and files to standard output."""
-    from trivet.report import verdicts  # noqa: PLC0415 - the report is heavy
-
+def print_summary(record: Mapping[str, Any], summary: Summary, folder: Path, seconds: float) -> None:
+    """Print the card, corrections and files to standard output."""
     console = results_console()
+    print_card(console, summary)
+    console.print()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("leg", "question", "published", "corrected", "why they differ"):
-        table.add_column(heading, justify="right" if heading in {"published", "corrected"} else "left")
+    for heading in ("question", "published", "corrected"):
+        table.add_column(heading, justify="left" if heading == "question" else "right", no_wrap=True)
     for row in corrections(record):
-        table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
+        table.add_row(row.question, row.published, row.corrected)
     if table.row_count:
         console.print(table)
         if note := shortened(record):
             console.print(escape(note))
         console.print()
-    for verdict in verdicts(record):
-        console.print(f"{verdict_text(verdict.tone, verdict.word, on=verdict.leg)}: {escape(verdict.text)}")
-    console.print()
-    shown = [each for each in findings if each.level in SHOWN_LEVELS]
     if effects := record["effects"]:
-        console.print(escape(effects["statement"]))
-    print_findings(console, shown, of=findings)
-    console.print()
+        console.print(f"{escape(effects['statement'])}\n")
     print_files(console, [folder / name for name in SHOWN_FILES])
     console.print(f"Done in {seconds:.0f} s.")
 
@@ -252,6 +330,7 @@ def run(
     audit: Annotated[Mapping[str, Any], AuditOptions],
     profile: ProfileName | None = None,
     network: Annotated[Mapping[str, Any], NetworkOptions],
+    baseline: Path | None = None,
     json: Json = False,
 ) -> int:
     """Run an audit and write its record and report.
@@ -265,28 +344,38 @@ def run(
         An audit.toml; `trivet init` writes one.
     profile
         How much the published security procedure spends.
+    baseline
+        The folder of an accepted audit: only what is new or measurably worse is breached.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    options = {"audit": audit, "security": {"profile": profile, **network}}
+    options = {
+        "audit": audit,
+        "security": {"profile": profile, **network},
+        "policy": {"baseline": baseline},
+    }
     settings = load_config(config, options)
-    requirements = parse_requirements(settings.policy.require)
-    refuse_impossible(requirements)
-    refuse_waivers(settings.policy.waivers)
+    gating = _gating(settings.policy)
     folder = settings.audit.out
+    if gating.baseline is not None:
+        _refuse_itself(folder, settings.policy)
+        refuse_other(gating.baseline, settings.audit.legs)
     prepare_folder(folder, *RECORD_FILES, *REPORT_FILES)
     keep_freed_memory()
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
+        for name in (*FINDINGS_FILES, *REPORT_FILES):  # of an earlier run, whose verdict is not this one's
+            remove_result(folder / name)
         done = run_audit(settings, progress=progress, parts=parts)
         origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
         record_files = save_record(done.record, done.triggers, folder)
         weights = save_weights(done.weights, folder)
         plain = as_json(done.record)
-        found = findings_of(plain, requirements, settings.policy.waivers)
-        origin = origin_of(folder / METRICS, config, title=settings.audit.title)
-        finding_files = write_findings(found, folder, origin=origin)
+        found = gating.findings(plain)
+        made = made_of({"trivet": version("trivet"), "started": started.isoformat(), "inputs": done.inputs})
+        summary = summary_of(plain, found, made)
+        origin = origin_of(folder / METRICS, config, title=settings.audit.title, summary=summary)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
-        drawn = draw(done.record, done.triggers, folder, findings=found)
+        drawn = draw(done.record, done.triggers, folder, findings=found, made=made)
         seconds = {**done.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
         manifest = make_manifest(
             inputs=done.inputs,
@@ -295,6 +384,7 @@ def run(
             started=started,
             origin=origin_files,
         )
+        finding_files = write_findings(found, folder, origin=origin)  # a run that fails has none
         files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
         parts.remove()
     if json:
@@ -309,5 +399,5 @@ def run(
             }
         )
     else:
-        print_summary(plain, found, folder, seconds["all"])
+        print_summary(plain, summary, folder, seconds["all"])
     return int(breached(found))

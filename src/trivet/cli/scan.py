@@ -25,13 +25,6 @@ from trivet.cli.terminal import (
 )
 from trivet.errors import UsageError
 from trivet.record import STRIP_PIXELS, Triggers
-from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
-from trivet.security.checkpoint import load_subject
-from trivet.security.frozen import freeze
-from trivet.security.scanning.rates import shown_rate
-from trivet.security.scanning.reference import load_reference
-from trivet.security.scanning.scan import scan as scan_network
-from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.security.settings import ScanOptions
 from trivet.settings import Count
 from trivet.verdict import NO_EVIDENCE, tone
@@ -41,7 +34,16 @@ from trivet.work.result_files import write_result, write_whole
 __all__ = ["scan", "write_repair_files", "write_scan_files"]
 
 if TYPE_CHECKING:
-    from trivet.security import ScanResult
+    from trivet.security import (
+        Checkpoint,
+        Classifier,
+        ManyResult,
+        ManyRow,
+        Repair,
+        Scan,
+        ScanResult,
+        SecurityAudit,
+    )
     from trivet.security.scanning.results import KindSearch
 
 #: Labels shown on the terminal; the files have all.
@@ -86,6 +88,11 @@ def scan(
     assert weights is not None
     if weights.is_dir():
         raise UsageError(f"{one_line(weights)} is a folder; scan the checkpoints in it with --many.")
+
+    from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - PyTorch is heavy
+    from trivet.security.scanning.reference import load_reference  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import scan as scan_network  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
     if out is not None:
         prepare_folder(out, *SCAN_FILES)
@@ -161,6 +168,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
 
 def _searches_table(result: "ScanResult") -> Table:
     """Return what was looked for, and how often such triggers are found."""
+    from trivet.security.scanning.rates import shown_rate  # noqa: PLC0415 - as above
+
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for heading in ("looked for", "outcome", "strength", "found on the benchmark"):
         table.add_column(heading)
@@ -183,9 +192,6 @@ def _reached(search: "KindSearch") -> str:
 def _number(value: Any, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
-
-if TYPE_CHECKING:
-    from trivet.security import ManyResult, ManyRow
 
 DEFAULT_OUT = Path("trivet-scans")
 #: Files that are not checkpoints, by name on the terminal; the summary has all.
@@ -275,7 +281,7 @@ def _print_rows(result: "ManyResult") -> None:
     print_files(console, [result.summary])
 
 
-def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Path, ...]:
+def write_scan_files(found: "Scan", checkpoint: "Checkpoint", out: Path) -> tuple[Path, ...]:
     """Write ``scan.json``, ``scan-triggers.safetensors``, ``scan.html`` and the pictures."""
     from trivet.report.pages import SCAN, write_page  # noqa: PLC0415 - draws, so it is heavy
 
@@ -284,7 +290,9 @@ def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Pa
     return (drawn[0], *_scan_data(found, out), *drawn[1:])
 
 
-def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out: Path) -> tuple[Path, ...]:
+def write_repair_files(
+    found: "Scan", checkpoint: "Checkpoint", repair: "Repair", out: Path
+) -> tuple[Path, ...]:
     """Write the scan's data, ``repair.json``, ``repair.html``, the pictures, and repaired weights.
 
     ``repaired.safetensors`` is written only where the backdoor was removed; one of an earlier repair
@@ -301,8 +309,14 @@ def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out:
     return (*weights, drawn[0], table, *data, *drawn[1:])
 
 
-def _audited(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> tuple[SecurityAudit, Triggers]:
-    def score_of(model: Classifier) -> Any:
+def _audited(
+    found: "Scan", checkpoint: "Checkpoint", repair: "Repair | None"
+) -> "tuple[SecurityAudit, Triggers]":
+    from trivet.security import SecurityAudit  # noqa: PLC0415 - PyTorch is heavy
+    from trivet.security.frozen import freeze  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import strip_of  # noqa: PLC0415 - as above
+
+    def score_of(model: "Classifier") -> Any:
         return found.contract.bind(freeze(model))
 
     repaired = None if repair is None or repair.model is None else score_of(repair.model)
@@ -314,7 +328,9 @@ def _audited(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> tupl
     return SecurityAudit(found.result, None if strip is None else strip[0], result), triggers
 
 
-def _scan_data(found: Scan, out: Path) -> tuple[Path, Path]:
+def _scan_data(found: "Scan", out: Path) -> tuple[Path, Path]:
+    from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
+
     arrays = out / "scan-triggers.safetensors"
     write_whole(arrays, safetensors.numpy.save({"mask": found.masks, "pattern": found.patterns}))
     return _write_json(out / "scan.json", scan_document(found.result)), arrays

@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from cyclopts import App
 from rich.markup import escape
 
+from trivet.cli.commands import command_of_commands
 from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import (
@@ -22,9 +22,11 @@ from trivet.cli.terminal import (
     report_progress,
     results_console,
 )
+from trivet.comparison.audits import read_manifest
 from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
+from trivet.findings.summary import made_of
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
 from trivet.security.settings import Recipe, ReferenceOptions
 from trivet.wording import as_entity, one_line
@@ -52,7 +54,7 @@ def report(out: Path, /, *, json: Json = False) -> int:
     prepare_folder(out, METRICS, *REPORT_FILES)
     with report_progress() as progress:
         progress("report", "figures, PDF and page", None)
-        drawn = draw(record, triggers, out, findings=findings)
+        drawn = draw(record, triggers, out, findings=findings, made=made_of(read_manifest(out)))
     if json:
         print_json({"files": [str(path) for path in drawn.files], "pdf_engine": drawn.pdf_engine})
     else:
@@ -109,20 +111,32 @@ def init(
 
 
 @command
-def card(audit: Path, /, *, out: Path | None = None, json: Json = False) -> int:
+def card(
+    audit: Path,
+    /,
+    *,
+    name: str | None = None,
+    source: str | None = None,
+    out: Path | None = None,
+    json: Json = False,
+) -> int:
     """Write a model card with the audit's numbers, for a README.md on the Hugging Face Hub.
 
     Parameters
     ----------
     audit
         Output folder of `trivet run`.
+    name
+        Name of the model, such as user/model; that of the checkpoint or of the predictions by default.
+    source
+        Address at which the audit can be read, which the Hub links from each result.
     out
         File to write; without it the card is printed.
     """
     from trivet.comparison import read_audit  # noqa: PLC0415 - SciPy is heavy
     from trivet.report.card import model_card  # noqa: PLC0415 - as above
 
-    text = model_card(read_audit(audit))
+    text = model_card(read_audit(audit), name=name, source=source)
     if out is not None:
         refuse_foreign([out])
         write_text(out, text)
@@ -223,10 +237,9 @@ def _page(place: Path, out: Path | None) -> Path:
     return out if out.suffix == ".html" and not out.is_dir() else out / INDEX
 
 
-zoo = App(name="zoo", help="Train small networks, clean and attacked in known ways.")
+zoo = command_of_commands("zoo")
 
 
-@zoo.command
 @command
 def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json: Json = False) -> int:
     """Train one network from the embedded data; write its weights and its recipe.
@@ -270,7 +283,6 @@ def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json:
     return 0
 
 
-@zoo.command
 @command
 def reference(
     *,

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import wrap
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
@@ -21,6 +22,7 @@ __all__ = [
     "keep_freed_memory",
     "marked",
     "path_text",
+    "print_card",
     "print_files",
     "print_json",
     "print_text",
@@ -29,6 +31,9 @@ __all__ = [
     "set_threads",
     "verdict_text",
 ]
+
+if TYPE_CHECKING:
+    from trivet.findings.summary import LegSummary, Line, Summary
 
 #: Seconds between lines of a step that goes on, off a terminal.
 _LINE_EVERY = 2.0
@@ -54,9 +59,12 @@ class _Results(Console):
         raise  # noqa: PLE0704 - called while the error is handled
 
 
-def print_text(text: str, escape: Callable[[str], str]) -> None:
-    """Print a document to standard output, inert; `escape` writes a character otherwise in its format."""
-    sys.stdout.write(inert(text, escape))
+def print_text(text: str, escape: Callable[[str], str] | None) -> None:
+    """Print a document to standard output, inert; `escape` writes a character otherwise in its format.
+
+    None prints it as it is: commands to a CI system, in which what others wrote is escaped already.
+    """
+    sys.stdout.write(text if escape is None else inert(text, escape))
 
 
 def print_files(console: Console, files: Iterable[Path]) -> None:
@@ -169,6 +177,74 @@ def marked(tone: Tone, text: str, *, bold: bool = False) -> str:
 def verdict_text(tone: Tone, word: str, *, on: str) -> str:
     """Return a verdict and what it is on, as markup."""
     return f"{sign(tone, 'terminal')} {escape(on)}: [bold {_COLOURS[tone]}]{escape(word)}[/]"
+
+
+#: Lines of a card, and columns: a terminal's are 80 by 24 where nobody made it larger.
+CARD_LINES: Final = 25
+CARD_COLUMNS: Final = 100
+_LEG: Final = 10
+#: Lines of all legs, from which on each part of them has one only.
+LEG_LINES: Final = 10
+
+
+def print_card(console: Console, summary: "Summary", *, more_in: str = "findings.md") -> None:
+    """Print the card of an audit: its outcome, what was audited, and the most serious findings.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    summary
+        Content of the card.
+    more_in
+        Where the findings are for which there is no room.
+    """
+    width = min(console.width, CARD_COLUMNS)
+    lines = [marked(summary.tone, f"{summary.word}  {one_line(summary.title, limit=width)}", bold=True)]
+    for text in filter(None, (summary.against, summary.counted, summary.provenance)):
+        lines += _wrapped(text, width, "  ")
+    lines.append("")
+    legs = [line for leg in summary.legs for line in _leg_lines(leg, width)]
+    if len(legs) > LEG_LINES:
+        legs = [line for leg in summary.legs for line in _leg_lines(leg, width, brief=True)]
+    lines += legs
+    room = CARD_LINES - len(lines) - 2
+    found: list[str] = []
+    shown = 0
+    for line in summary.lines:
+        next_ones = _finding_lines(line, width)
+        if len(found) + len(next_ones) > room:
+            break
+        found += next_ones
+        shown += 1
+    if found:
+        lines += ["", *found]
+    if more := len(summary.lines) - shown:
+        lines.append(f"and {more} more{f' in {more_in}' if more_in else ''}")
+    for each in lines:
+        console.print(each)
+
+
+def _leg_lines(leg: "LegSummary", width: int, *, brief: bool = False) -> list[str]:
+    """Return a line with the verdict of a leg, and what was audited below it: in brief, a line a part."""
+    head = f"{leg.heading.lower():<{_LEG}}{marked(leg.tone, leg.word, bold=True)}"
+    texts = [one_line(text, limit=width - _LEG) for text in leg.texts] if brief else leg.texts
+    return [head, *(line for text in texts for line in _wrapped(text, width, " " * _LEG))]
+
+
+def _finding_lines(line: "Line", width: int) -> list[str]:
+    """Return a finding in one line, in two or more where that is too short."""
+    head = f"{sign(line.tone, 'terminal')} {line.finding.level:<8}"
+    told = f"{line.name}: {line.measured}"
+    told += f"; required: {line.required}" if line.required else ""
+    first, *rest = wrap(told, width - len(head), break_on_hyphens=False) or [""]
+    begin = f"[{_COLOURS[line.tone]}]{head}[/]{escape(first)}"
+    return [begin, *(f"{' ' * len(head)}{escape(each)}" for each in rest)]
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    lines = wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [escape(line) for line in lines]
 
 
 # Parameters of mallopt(3), as in glibc's malloc.h.

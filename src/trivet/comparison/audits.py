@@ -10,7 +10,7 @@ from trivet.record import MANIFEST, as_json, load_record
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 
-__all__ = ["ReadAudit", "read_audit"]
+__all__ = ["ReadAudit", "read_audit", "read_manifest"]
 
 #: A manifest takes some kilobytes.
 MOST_BYTES: Final = 2**20
@@ -65,13 +65,14 @@ def read_audit(folder: str | Path, *, links: bool = True) -> ReadAudit:
     """
     folder = Path(folder)
     record = as_json(load_record(folder, links=links))
-    manifest = folder / MANIFEST
-    usable = links or not manifest.is_symlink()
-    return ReadAudit(folder.resolve().name, record, _manifest(manifest) if usable else {})
+    return ReadAudit(folder.resolve().name, record, read_manifest(folder, links=links))
 
 
-def _manifest(path: Path) -> Mapping[str, Any]:
-    """Read a manifest; what is missing or damaged is as if it were not there."""
+def read_manifest(folder: Path, *, links: bool = True) -> Mapping[str, Any]:
+    """Read the manifest of an audit; what is missing or damaged is as if it were not there."""
+    path = folder / MANIFEST
+    if not links and path.is_symlink():
+        return {}
     try:
         content = json.loads(read_bounded(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):

@@ -30,22 +30,28 @@ from trivet.comparison.results import (
     OUTCOMES,
     REMOVED,
     SAME,
+    WITHIN,
     WORSE,
     Change,
     Compared,
     Comparison,
     Headline,
 )
+from trivet.comparison.tolerance import NO_TOLERANCE, Tolerances
 from trivet.fairness.measures.registry import SELECTION
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
 from trivet.wording import one_line
 
 __all__ = [
+    "cautions",
     "change_text",
     "compare_audits",
     "difference_text",
     "headline_of",
+    "is_part",
+    "level_together",
+    "no_regressions",
     "outcome_text",
     "sides_text",
     "value_text",
@@ -259,7 +265,7 @@ def cautions(
             which = "first" if part in old else "second"
             said.append(f"The part {part} is in the {which} audit only.")
     for change in changed:
-        if change.place.startswith(SEVERAL) and change.outcome in {ADDED, REMOVED}:
+        if is_part(change.place) and change.outcome in {ADDED, REMOVED}:
             which = "first" if change.outcome == REMOVED else "second"
             said.append(f"The part {change.place} is in the {which} audit only.")
     for audit, which in ((before, "first"), (after, "second")):
@@ -270,6 +276,11 @@ def cautions(
         some = "One setting or size differs" if settings == 1 else f"{settings} settings or sizes differ"
         said.append(f"{some} between the two: what changed may come from there.")
     return tuple(said)
+
+
+def is_part(place: str) -> bool:
+    """Tell whether one of several parts of a leg stands at a place, and nothing in it."""
+    return place.startswith(SEVERAL) and "]." not in place
 
 
 def _is_of_the_subject(place: str) -> bool:
@@ -289,18 +300,37 @@ def statement(
     if same:
         return "The two records are the same."
     better = sum(change.judged == BETTER for change in verdicts)
-    moved, unknown, quiet = (
+    moved, unknown, quiet, within = (
         sum(change.outcome in outcomes for change in headline)
-        for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,))
+        for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,), (WITHIN,))
     )
-    parts = [f"{len(worse) or 'No'} regression{'s'[: len(worse) != 1]}"]
+    parts = [_regressed(len(worse))]
     parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
     parts.append(
-        f"of {len(headline)} headline measurements {moved} changed, {quiet} moved within noise and {unknown} "
+        f"of {len(headline)} headline measurements {moved} changed, "
+        f"{f'{within} lie within the tolerance, ' if within else ''}{quiet} moved within noise and {unknown} "
         "cannot be judged"
     )
     parts.append(f"{len(changed)} other value{'s'[: len(changed) != 1]} differ{'s'[: len(changed) == 1]}")
+    if lower := len(no_regressions(headline, changed)):
+        parts.append(
+            f"{lower} value{'s are' if lower > 1 else ' is'} worse and no regression{'s'[: lower > 1]}: "
+            "outside of the headline, or without an interval"
+        )
     return f"{'; '.join(parts)}."
+
+
+def no_regressions(headline: Sequence[Change], changed: Sequence[Change]) -> tuple[Change, ...]:
+    """Return what is worse and does not count: outside of the headline, or with no interval to judge it."""
+    unjudged = [change for change in headline if not change.measurably_worse]
+    return tuple(change for change in (*unjudged, *changed) if change.judged == WORSE)
+
+
+def _regressed(count: int) -> str:
+    """Say how many regressions there are, in the words of what counts as one."""
+    if not count:
+        return "No verdict and no headline measurement got measurably worse"
+    return f"{count} regression{'s'[: count != 1]}"
 
 
 #: Texts that follow from other values of the record.
@@ -313,13 +343,17 @@ WORDING: Final = frozenset(_TEXTS.split())
 VERDICT_DEPTH: Final = 4
 
 
-def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
+def compare_audits(
+    before: ReadAudit, after: ReadAudit, *, tolerances: Tolerances = NO_TOLERANCE
+) -> Comparison:
     """Compare two audits measurement by measurement.
 
     Parameters
     ----------
     before, after
         The audits, as `read_audit` reads them.
+    tolerances
+        By how much a measure may differ before it counts; see `parse_tolerances`.
 
     Returns
     -------
@@ -342,7 +376,8 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
         if title is not None:
             first.append((pair, title))
             continue
-        change = judge_pair(pair, title=verdict_title(pair) if is_verdict(pair.steps) else None)
+        about = verdict_title(pair) if is_verdict(pair.steps) else None
+        change = judge_pair(pair, title=about, tolerance=tolerances.at(pair.steps))
         differs = change.outcome in CHANGED
         if is_verdict(pair.steps) and (differs or len(pair.steps) <= VERDICT_DEPTH):
             verdicts.append(change)
@@ -355,7 +390,7 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
     verdicts.sort(key=_leg_number)
     changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
     asked += manifest_changes(before, after)
-    headline = _judge_together(first)
+    headline = _judge_together(first, tolerances)
     worse = _worse(verdicts, headline)
     same = before.record == after.record
     return Comparison(
@@ -370,6 +405,7 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
         cautions=() if same else cautions(before, after, asked, changed),
         statement=statement(verdicts, headline, changed, worse, same=same),
         limits="" if same else LIMITS,
+        tolerances=tolerances.texts,
     )
 
 
@@ -395,16 +431,25 @@ def _leg_number(change: Change) -> int:
     return LEGS.index(leg) if leg in LEGS else len(LEGS)
 
 
-def _judge_together(pairs_and_titles: Sequence[tuple[Pair, str]]) -> tuple[Change, ...]:
-    together = sum(has_interval(pair) for pair, _ in pairs_and_titles)
-    level = 1 - (1 - LEVEL) / max(together, 1)
-    return tuple(judge_pair(pair, title=title, level=level) for pair, title in pairs_and_titles)
+def _judge_together(
+    pairs_and_titles: Sequence[tuple[Pair, str]], tolerances: Tolerances
+) -> tuple[Change, ...]:
+    level = level_together(sum(has_interval(pair) for pair, _ in pairs_and_titles))
+    return tuple(
+        judge_pair(pair, title=title, level=level, tolerance=tolerances.at(pair.steps))
+        for pair, title in pairs_and_titles
+    )
+
+
+def level_together(count: int) -> float:
+    """Return the level of each of several intervals that hold all at once at `LEVEL` (Bonferroni)."""
+    return 1 - (1 - LEVEL) / max(count, 1)
 
 
 def _worse(verdicts: Sequence[Change], headline: Sequence[Change]) -> list[Change]:
     """Return verdicts that got worse, and what of the headline did by more than noise."""
-    measurable = [change for change in headline if change.outcome in {CHANGE, EXACT}]
-    return [change for change in (*verdicts, *measurable) if change.judged == WORSE]
+    measurable = [change for change in headline if change.measurably_worse]
+    return [*(change for change in verdicts if change.judged == WORSE), *measurable]
 
 
 def _compared(audit: ReadAudit) -> Compared:

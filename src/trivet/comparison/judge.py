@@ -19,10 +19,12 @@ from trivet.comparison.results import (
     NOISE,
     REMOVED,
     SAME,
+    WITHIN,
     WORSE,
     Change,
     Plain,
 )
+from trivet.comparison.tolerance import EXACTLY, Tolerance
 from trivet.estimate import Estimate
 from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.intervals.shares import share_interval
@@ -43,6 +45,7 @@ __all__ = [
     "is_noise",
     "is_same",
     "is_verdict",
+    "is_within",
     "judge_pair",
     "manifest_changes",
     "measured",
@@ -134,10 +137,16 @@ ROUNDING: Final = 1e-6
 NOTHING: Final = 1e-8
 
 
-def is_noise(difference: Estimate) -> bool:
-    """Return True if the interval of a difference contains 0."""
+def is_noise(difference: Estimate, margin: float = 0.0) -> bool:
+    """Return True if the interval of a difference does not lie wholly beyond a margin to either side."""
     low, high = difference.low, difference.high
-    return (low is None or low <= 0) and (high is None or high >= 0)
+    return (low is None or low <= margin) and (high is None or high >= -margin)
+
+
+def is_within(difference: Estimate, margin: float) -> bool:
+    """Return True if the whole interval of a difference lies within a margin above 0."""
+    low, high = difference.low, difference.high
+    return margin > 0 and low is not None and high is not None and -margin <= low and high <= margin
 
 
 def difference_of_shares(before: Share, after: Share, *, level: float) -> Estimate | None:
@@ -230,7 +239,7 @@ _ANYWHERE: Final[Mapping[str, Direction]] = {
 }
 #: By leg and name.
 _IN_LEG: Final[Mapping[str, Mapping[str, Direction]]] = {
-    "security": {"norm_ratio": UP, "p_value": UP},
+    "security": {"norm_ratio": UP, "p_value": UP, "loss": DOWN},
     "privacy": {
         "spent_epsilon": DOWN,
         "group_epsilon": DOWN,
@@ -281,12 +290,23 @@ LEVEL: Final = 0.95
 Sure = tuple[Estimate | None, Share | None]
 
 
+#: Change that a remedy makes, with the ends of its interval beside it and the level of the whole matrix.
+EFFECT: Final = ("effects", "change")
+
+
+def _effect_in(parts: Parts) -> Estimate | None:
+    effect = parts[-1]
+    return estimate_in({**effect, VALUE: effect["change"], "level": parts[-2]["level"], "method": ""})
+
+
 def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     """Return the interval of a number, and its counts where it is a share of them."""
     if not is_number(value):
         return None, None
     share = share_of(names, parts)
-    estimate = estimate_in(parts[-1]) if names[-1] == VALUE else None
+    estimate = _effect_in(parts) if names[-2:] == EFFECT else None
+    if names[-1] == VALUE:
+        estimate = estimate_in(parts[-1])
     if estimate is None and share is not None and share.trials:
         estimate = replace(share_interval(share.successes, share.trials, level=LEVEL), value=value)
     return estimate, share
@@ -445,8 +465,10 @@ def has_interval(pair: Pair) -> bool:
     return all(any(how_sure(pair.names, value, parts)) for value, parts in _sides(pair))
 
 
-def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) -> Change:
-    """Return what became of one value."""
+def judge_pair(
+    pair: Pair, *, title: str | None = None, level: float = LEVEL, tolerance: Tolerance = EXACTLY
+) -> Change:
+    """Return what became of one value; a verdict, a text or a setting has no tolerance."""
     before, after = _plain(pair.before), _plain(pair.after)
     sure = [how_sure(pair.names, value, parts) for value, parts in _sides(pair)]
     (before_low, before_high), (after_low, after_high) = map(_bounds, sure)
@@ -456,7 +478,7 @@ def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) ->
     if before is None or after is None:
         return replace(change, outcome=SAME if before is after else ADDED if before is None else REMOVED)
     if is_number(pair.before) and is_number(pair.after) and not pair.names[-1].endswith(LABEL):
-        return _judge_numbers(change, pair, *sure, level=level)
+        return _judge_numbers(change, pair, *sure, level=level, tolerance=tolerance)
     differs = EXACT if is_exact(pair.names) or is_verdict(pair.steps) else DIFFERS
     if isinstance(pair.before, list) and isinstance(pair.after, list):
         detail = how_lists_differ(pair.before, pair.after)
@@ -467,7 +489,9 @@ def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) ->
     return replace(change, outcome=SAME if pair.before == pair.after else differs, judged=judged)
 
 
-def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, level: float) -> Change:
+def _judge_numbers(
+    change: Change, pair: Pair, before: Sure, after: Sure, *, level: float, tolerance: Tolerance
+) -> Change:
     difference = _difference(before, after, level)
     change = replace(change, difference=pair.after - pair.before)
     if difference is not None:
@@ -477,19 +501,32 @@ def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, lev
     asked = is_asked(pair.names)  # a setting is another one by its last bit
     if pair.before == pair.after or (not asked and is_same(pair.before, pair.after)):
         return change
-    if difference is None:
-        outcome = EXACT if is_exact(pair.names) else DIFFERS
-    else:
-        outcome = NOISE if is_noise(difference) else CHANGE
-    if outcome == NOISE:
+    margin = 0.0 if asked else tolerance.margin(pair.before)
+    outcome = _outcome(pair, difference, margin)
+    if outcome in {NOISE, WITHIN}:
         return replace(change, outcome=outcome)
     direction = direction_of(pair.steps, pair.after_in[-1].get("metric"))
-    judged = None if direction is None else _judged(direction, pair, before[0], after[0], level)
+    judged = None if direction is None else _judged(direction, pair, before[0], after[0], level, margin)
     return replace(change, outcome=outcome, judged=judged)
 
 
+def _outcome(pair: Pair, difference: Estimate | None, margin: float) -> str:
+    """Return what became of a number that is another one."""
+    if difference is not None:
+        within, noise = is_within(difference, margin), is_noise(difference, margin)
+        return WITHIN if within else NOISE if noise else CHANGE
+    if abs(pair.after - pair.before) <= margin:
+        return WITHIN
+    return EXACT if is_exact(pair.names) else DIFFERS
+
+
 def _judged(
-    direction: Direction, pair: Pair, before: Estimate | None, after: Estimate | None, level: float
+    direction: Direction,
+    pair: Pair,
+    before: Estimate | None,
+    after: Estimate | None,
+    level: float,
+    margin: float,
 ) -> str | None:
     """Return better or worse; None where the values lie about as far to either side of the best one."""
     old, new = pair.before, pair.after
@@ -497,7 +534,8 @@ def _judged(
         if before is None or after is None or direction.mirrored is None:
             return None
         first, second = (before, after) if old < new else (after, before)
-        if is_noise(difference_of_estimates(first, direction.mirrored(second), level=level)):
+        apart = difference_of_estimates(first, direction.mirrored(second), level=level)
+        if is_noise(apart, margin):
             return None
     worse = direction.badness(new) - direction.badness(old)
     return WORSE if worse > 0 else BETTER if worse < 0 else None

@@ -31,6 +31,7 @@ IDENTIFYING: Final = (
     "reference",
     "family",
     "direction",
+    "description",
     "fpr",
     "row",
     "kind",

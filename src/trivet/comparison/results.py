@@ -15,6 +15,7 @@ __all__ = [
     "OUTCOMES",
     "REMOVED",
     "SAME",
+    "WITHIN",
     "WORSE",
     "Change",
     "Compared",
@@ -30,10 +31,11 @@ CHANGE = "change"
 NOISE = "noise"
 EXACT = "exact change"
 DIFFERS = "differs"
+WITHIN = "within tolerance"
 SAME = "same"
 ADDED = "added"
 REMOVED = "removed"
-OUTCOMES = (CHANGE, NOISE, EXACT, DIFFERS, SAME, ADDED, REMOVED)
+OUTCOMES = (CHANGE, NOISE, EXACT, DIFFERS, WITHIN, SAME, ADDED, REMOVED)
 #: Outcomes that a reader is shown without asking for all.
 CHANGED = (CHANGE, EXACT, DIFFERS, ADDED, REMOVED)
 
@@ -82,11 +84,13 @@ class Change:
     level
         Confidence level of `difference_low` and `difference_high`, in (0, 1); None without them.
     outcome
-        ``change`` where the interval of the difference leaves out 0, ``noise`` where it holds 0;
+        ``change`` where the whole interval of the difference lies beyond the tolerance, which is 0 unless
+        one is given; ``within tolerance`` where all of it lies within; ``noise`` where it reaches across;
         ``exact change`` of what has no error; ``differs`` where an error is to be expected and the
         record does not say how large; ``same``; ``added`` and ``removed`` where one audit has no value.
     judged
-        ``better`` or ``worse``; None where neither is known, and for ``noise`` and ``same``.
+        ``better`` or ``worse``; None where neither is known, and for ``noise``, ``within tolerance`` and
+        ``same``.
     detail
         What the values do not say: of a list, how many of its entries differ and by how much.
     """
@@ -106,6 +110,11 @@ class Change:
     level: float | None = None
     judged: str | None = None
     detail: str = ""
+
+    @property
+    def measurably_worse(self) -> bool:
+        """Worse by more than its interval and tolerance explain; a verdict, by its order."""
+        return self.judged == WORSE and self.outcome in {CHANGE, EXACT}
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,8 @@ class Comparison(
         What it comes to, in one sentence.
     limits
         How differences were judged, and what that does not show; empty for equal records.
+    tolerances
+        As they were given; empty where every difference counts.
     """
 
     before: Compared
@@ -171,3 +182,4 @@ class Comparison(
     cautions: tuple[str, ...]
     statement: str
     limits: str
+    tolerances: tuple[str, ...] = ()

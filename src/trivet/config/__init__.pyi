@@ -8,5 +8,6 @@ from .config import NetworkOptions as NetworkOptions
 from .config import PolicySection as PolicySection
 from .config import PrivacySection as PrivacySection
 from .config import SecuritySection as SecuritySection
+from .config import Severity as Severity
 from .config import Waiver as Waiver
 from .reading import load_config as load_config

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, MinLen
 
+from trivet.effects.settings import EffectSettings
 from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.privacy.membership.settings import ModelSettings
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.planning.training import TrainingSettings
 from trivet.privacy.releases.settings import ReleaseSettings
@@ -29,6 +32,7 @@ __all__ = [
     "PolicySection",
     "PrivacySection",
     "SecuritySection",
+    "Severity",
     "Waiver",
     "describes",
     "own_paths",
@@ -38,7 +42,7 @@ __all__ = [
 #: Keys of each section that describe the user's system.
 _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
     "security": ("scan",),
-    "privacy": ("plan", "training", "audits"),
+    "privacy": ("plan", "training", "model", "audits"),
     "fairness": ("table", "audits"),
 }
 #: Keys that are of neither: other commands read them.
@@ -48,9 +52,12 @@ _OWN_ONLY: Final[Mapping[Leg, str]] = {"security": "scan", "fairness": "table"}
 #: Where to begin.
 _BEGINNING: Final[Mapping[Leg, str]] = {
     "security": "[security.scan]",
-    "privacy": "[privacy.plan], [privacy.training] or [privacy] audits",
+    "privacy": "[privacy.plan], [privacy.training], [privacy.model] or [privacy] audits",
     "fairness": "[fairness.table] or [fairness] audits",
 }
+#: Keys of ``[effects]`` that are of the user's network.
+_OWN_EFFECTS: Final = ("repairs", "members")
+_USUAL: Final = {each.name: each.default for each in fields(EffectSettings)}
 _CONTRACT_FILES: Final = {".json", ".toml"}
 
 
@@ -63,24 +70,22 @@ def complaint_about(config: "AuditConfig") -> str | None:
     """Say what of a configuration does not go together with ``study``; None where all does."""
     sections: dict[Leg, dict[str, Any]] = {leg: vars(getattr(config, leg)) for leg in LEGS}
     if config.audit.study:
-        return next(
-            (
-                f"[{leg}.{key}] describes a system of your own; set study = false in [audit] to audit it "
-                "without the built-in study"
-                for leg, key in _OWN_ONLY.items()
-                if sections[leg][key] is not None
-            ),
-            None,
+        own = (f"{leg}.{key}" for leg, key in _OWN_ONLY.items() if sections[leg][key] is not None)
+        effects = (f"effects.{key}" for key in _OWN_EFFECTS if getattr(config.effects, key) != _USUAL[key])
+        found = next(chain(own, effects), None)
+        return found and (
+            f"[{found}] describes a system of your own; set study = false in [audit] to audit it "
+            "without the built-in study"
         )
     if not any(describes(leg, section) for leg, section in sections.items()):
         return (
             "study = false, and no section describes a system of your own; add one of "
             f"{', '.join(_BEGINNING.values())}"
         )
-    if config.audit.effects:
+    if config.audit.effects and config.security.scan is None and config.fairness.table is None:
         return (
-            "effects are measured on what the built-in study finds, which study = false leaves out; leave "
-            "--effects, or effects in [audit], out"
+            "effects are measured on a network or a table of your own; add [security.scan] or "
+            "[fairness.table], or leave --effects, or effects in [audit], out"
         )
     for leg in config.audit.legs:
         if not describes(leg, sections[leg]):
@@ -107,15 +112,23 @@ def own_paths(content: Mapping[str, Any], folder: Path) -> None:
     _start(scan, "checkpoint", folder, unless={DEMO})
     _start(scan, "reference", folder, unless=())
     _start(scan, "layers", folder, unless=())
-    if "images" in scan:
-        from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
+    effects = content.get("effects")
+    for table, key in ((scan, "images"), (effects if isinstance(effects, dict) else {}, "members")):
+        if key in table:
+            from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
 
-        _start(scan, "images", folder, unless=EMBEDDED.keys())
+            _start(table, key, folder, unless=EMBEDDED.keys())
     if Path(str(scan.get("contract", ""))).suffix.lower() in _CONTRACT_FILES:
         _start(scan, "contract", folder, unless=())
     if Path(str(scan.get("class_order", ""))).suffix.lower() == ".json":
         _start(scan, "class_order", folder, unless=())
     _start(_table(content, "fairness", "table"), "table", folder, unless={ADULT})
+    model = _table(content, "privacy", "model")
+    _start(model, "table", folder, unless={ADULT})
+    if "images" in model:
+        from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - as above
+
+        _start(model, "images", folder, unless=EMBEDDED.keys())
 
 
 def _table(content: Mapping[str, Any], section: str, key: str) -> dict[str, Any]:
@@ -145,9 +158,10 @@ class AuditOptions(Settings):
     seed
         Seed of everything random.
     effects
-        Measure what the remedies of each leg do to the other legs as well.
+        Measure what the remedies of each leg do to the other legs as well; [effects] says how much work.
     private_training
-        With effects: train networks privately as well, and measure them; takes minutes.
+        With effects: train networks privately as well, and measure them; takes minutes. A table of your own
+        has it without asking.
     """
 
     out: Path = Path("trivet-out")
@@ -227,12 +241,14 @@ class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, plans of queries and training, and finished audits.
 
     `plan` is of the user's queries, for an audit without the study; `training` is of a private training;
+    `model` is a model that the audit trains and attacks, with its shadow models;
     `release` is for ``trivet privacy release``, and no part of an audit. `audits` are files that ``trivet
     privacy audit-mechanism --out``, ``audit-model --out`` and ``audit-code --out`` wrote.
     """
 
     plan: PlanSettings | None = None
     training: TrainingSettings | None = None
+    model: ModelSettings | None = None
     release: ReleaseSettings | None = None
     audits: tuple[Path, ...] = ()
 
@@ -278,12 +294,34 @@ class Waiver:
             raise ValueError("a waiver needs a reason")
 
 
+#: What the findings of a rule can be by the policy.
+Severity = Literal["note", "warning", "breach"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicySection:
-    """``[policy]``: what must hold, such as ``"fairness.disparate_impact >= 0.8"``, and what is waived."""
+    """``[policy]``: what must hold, and what does not count.
+
+    Attributes
+    ----------
+    require
+        What must hold, such as ``"fairness.disparate_impact >= 0.8"``.
+    waivers
+        Defaults that do not count for a while.
+    severity
+        Rule -> what its findings are, such as ``"fairness.caution" = "breach"``.
+    baseline
+        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
+    tolerance
+        By how much a measure may be worse than in the baseline: ``"0.01"``, ``"5%"``, or of one measure as
+        ``"fairness.disparate_impact=0.02"``.
+    """
 
     require: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    baseline: Path | None = None
+    tolerance: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +332,7 @@ class AuditConfig:
     security: SecuritySection = field(default_factory=SecuritySection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     fairness: FairnessSection = field(default_factory=FairnessSection)
+    effects: EffectSettings = field(default_factory=EffectSettings)
     policy: PolicySection = field(default_factory=PolicySection)
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ _PATHS: Final = (
     ("security", "archive"),
     ("privacy", "audits"),
     ("fairness", "audits"),
+    ("policy", "baseline"),
 )
 
 #: Errors that are named, and characters of each.
@@ -116,7 +117,19 @@ def _read(path: Path) -> dict[str, Any]:
         if isinstance(table, dict) and key in table:
             table[key] = _beside(path, table[key])
     own_paths(content, path.parent)
+    policy = content.get("policy")
+    if isinstance(policy, dict) and isinstance(severity := policy.get("severity"), dict):
+        policy["severity"] = dict(_with_dots(severity))
     return content
+
+
+def _with_dots(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield keys with dots, which TOML takes for tables where they have no quotation marks."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _with_dots(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def _beside(path: Path, value: Any) -> Any:

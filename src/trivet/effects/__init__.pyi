@@ -1,9 +1,12 @@
-from .matrix import EffectSettings as EffectSettings
 from .matrix import Progress as Progress
+from .matrix import System as System
 from .matrix import measure_effects as measure_effects
+from .own import audit_effects as audit_effects
+from .repairs import RepairSubject as RepairSubject
+from .repairs import suspect_of as suspect_of
 from .results import Effect as Effect
 from .results import EffectMatrix as EffectMatrix
 from .results import Intervention as Intervention
 from .results import Measurement as Measurement
-from .unlearning import Suspect as Suspect
-from .unlearning import suspect_of as suspect_of
+from .settings import EffectSettings as EffectSettings
+from .study import study_system as study_system

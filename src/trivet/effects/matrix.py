@@ -1,197 +1,94 @@
-"""Matrix of effects: every remedy against the figures of the other legs."""
+"""Matrix of effects: every remedy of a system against the figures of the other legs."""
 
-import math
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
-from annotated_types import Ge, Gt, Interval, Le, MinLen
+import numpy as np
 
+from trivet.effects.cells import effect_of, statement_of
 from trivet.effects.results import (
-    BETTER,
-    BY_CONSTRUCTION,
-    CHANGED,
-    NO_EFFECT,
-    NOT_MEASURED,
-    WORSE,
     Change,
+    ClassChange,
     Effect,
     EffectMatrix,
+    Frontier,
+    FrontierAxis,
     Intervention,
-    Leg,
     Measurement,
-    Outcome,
     unmeasured,
 )
-from trivet.errors import import_extra
-from trivet.study.fairness_results import FairnessSettings
+from trivet.effects.settings import EffectSettings
+from trivet.errors import TrivetError, import_extra
+from trivet.estimate import Estimate
+from trivet.wording import first_line
 
-__all__ = ["LIMITS", "EffectSettings", "Progress", "effect_of", "measure_effects", "signed", "statement_of"]
+__all__ = ["LIMITS", "OWN_LIMITS", "Progress", "System", "measure_effects"]
+
+if TYPE_CHECKING:
+    from trivet.datasets import ImageSet
+    from trivet.effects.noise import CountedPair
+    from trivet.effects.predictions import ScoredRows
+    from trivet.effects.repairs import RepairSubject
+    from trivet.effects.table import TableSubject
+    from trivet.effects.trainings import Figure, Found, Rows, Training
 
 LIMITS: Final = (
     "The matrix describes these remedies on these data; it names no cause, and other data can give other "
     "signs. The attacks know each row's label as it was before a mitigation. Mitigations and noise were "
     "measured on a table, which has no trigger to look for, so what they do to security is not in it."
 )
-#: What each outcome is called where cells are counted.
-_COUNTED: Final[tuple[tuple[Outcome, str], ...]] = (
-    (WORSE, "measurably worse"),
-    (BETTER, "measurably better"),
-    (CHANGED, "measurably changed"),
-    (NO_EFFECT, "without a measurable effect"),
-    (BY_CONSTRUCTION, "without an effect by construction"),
-    (NOT_MEASURED, "not measured"),
+OWN_LIMITS: Final = (
+    "The matrix describes these remedies on these data; it names no cause, and other data can give other "
+    "signs. Models were trained on halves of samples, and a model of more rows gives each of them away less. "
+    "The attacks know each row's label as it was before a mitigation. A table has no trigger to look for."
 )
-_ENDS: Final = {BETTER: ", for the better", WORSE: ", for the worse", CHANGED: ""}
-
-
-def effect_of(intervention: Intervention, measurement: Measurement, change: Change) -> Effect:
-    """Put a change into words."""
-    outcome = _outcome(measurement, change)
-    half_width = None if change.low is None or change.high is None else (change.high - change.low) / 2
-    return Effect(
-        leg=intervention.leg,
-        intervention=intervention.name,
-        measurement=measurement.name,
-        row=intervention.short,
-        column=measurement.short.replace("\n", " "),
-        before=change.before,
-        after=change.after,
-        change=change.change,
-        low=change.low,
-        high=change.high,
-        half_width=half_width,
-        outcome=outcome,
-        reason=change.by_construction or change.reason,
-        sentence=_sentence(intervention, measurement, change, outcome, half_width),
-    )
-
-
-def statement_of(effects: Sequence[Effect], *, level: float) -> str:
-    """Count the cells by what they say, and say how many would say something by chance."""
-    if not effects:
-        return "No remedy of one leg was measured on another."
-    counts = Counter(effect.outcome for effect in effects)
-    found = [f"{counts[outcome]} {words}" for outcome, words in _COUNTED if counts[outcome]]
-    tested = sum(effect.half_width is not None and effect.outcome != BY_CONSTRUCTION for effect in effects)
-    listed = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
-    return (
-        f"Of {len(effects)} cells, {listed}. If no remedy had any effect, about {tested * (1 - level):.1f} "
-        f"of the {tested} intervals would leave 0 out by chance."
-    )
-
-
-def _outcome(measurement: Measurement, change: Change) -> Outcome:
-    if change.by_construction is not None:
-        return BY_CONSTRUCTION
-    if change.low is None or change.high is None:
-        return NOT_MEASURED
-    if change.low <= 0 <= change.high:
-        return NO_EFFECT
-    if measurement.better == "neither":
-        return CHANGED
-    return BETTER if (change.low > 0) == (measurement.better == "higher") else WORSE
-
-
-def _sentence(
-    intervention: Intervention,
-    measurement: Measurement,
-    change: Change,
-    outcome: Outcome,
-    half_width: float | None,
-) -> str:
-    remedy, figure = intervention.title, f"the {measurement.title}"
-    if outcome == BY_CONSTRUCTION:
-        return f"No effect of {remedy} on {figure} by construction: {change.by_construction}."
-    if outcome == NOT_MEASURED or change.before is None or change.after is None or change.change is None:
-        return f"What {remedy} does to {figure} was not measured: {change.reason}."
-    before, after = (format(value, measurement.format) for value in (change.before, change.after))
-    moved = _interval(measurement, change)
-    if outcome == NO_EFFECT:
-        missed = format(max(half_width or 0.0, smallest(measurement.format)), measurement.format)
-        text = (
-            f"No measurable effect of {remedy} on {figure}: {before} without it and {after} with it, "
-            f"{moved}; an effect smaller than {missed} could have been missed."
-        )
-    else:
-        text = f"With {remedy}, {figure} is {after} instead of {before}: {moved}{_ENDS[outcome]}."
-    return f"{text} {change.note}".rstrip()
-
-
-def _interval(measurement: Measurement, change: Change) -> str:
-    moved, low, high = (
-        "none" if value is None else signed(value, measurement.format)
-        for value in (change.change, change.low, change.high)
-    )
-    return f"a change of {moved} ({low} to {high})"
-
-
-def signed(value: float, spec: str) -> str:
-    """Write a number with its sign, a minus rather than a hyphen, and zero with none."""
-    text = format(value, f"+{spec}")
-    return text[1:] if not text.strip("+-0.%") else text.replace("-", "\N{MINUS SIGN}")
-
-
-def smallest(spec: str) -> float:
-    """Return the smallest number above 0 that a format such as ``.4f`` writes as one."""
-    return 10.0 ** -int(spec.strip(".f"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class EffectSettings:
-    """Settings of the matrix: how much work it may take.
-
-    Attributes
-    ----------
-    rows
-        Rows of Adult that models are trained on, drawn at random; all where there are fewer.
-    samples
-        Samples without a common row into which they are divided.
-    pairs
-        Pairs of models on each sample for each mitigation: one is trained on a random half of the sample, the
-        other on the other half.
-    epsilons
-        Of the noise in the counts.
-    draws
-        Of that noise.
-    level
-        Confidence level of every interval.
-    private
-        Whether networks are trained privately too, which takes minutes.
-    """
-
-    rows: Annotated[int, Ge(1_000)] = 50_000
-    samples: Annotated[int, Ge(3), Le(100)] = 10
-    pairs: Annotated[int, Ge(2), Le(512)] = 4
-    epsilons: Annotated[tuple[Annotated[float, Interval(gt=0, lt=math.inf)], ...], MinLen(1)] = (
-        1.0,
-        0.1,
-        0.01,
-    )
-    draws: Annotated[int, Ge(200)] = 2_000
-    level: Annotated[float, Gt(0), Interval(lt=1)] = 0.95
-    private: bool = False
-
-
-if TYPE_CHECKING:
-    from trivet.datasets import AdultTable, ImageSet
-    from trivet.effects.unlearning import Suspect
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], None]
 #: What the matrix was measured on, as far as it was.
-_FACTS = (
-    "network",
-    "images",
-    "repair_images",
-    "table",
-    "rows",
-    "samples",
-    "models",
-    "counted_rows",
-    "draws",
+_FACTS: Final = (
+    *("network", "images", "repair_images", "table", "rows", "samples", "models", "counted_rows", "draws"),
+    *("estimator", "trained_rows", "member_images"),
 )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class System:
+    """A system that remedies are measured on; each part is None where there is none.
+
+    Attributes
+    ----------
+    repairs
+        A network, and how it is repaired.
+    table
+        A table, and what is trained on it.
+    scored
+        Rows with scores of a model that is not there.
+    pairs
+        Counts that noise is added to.
+    four_fifths
+        Lower end of the band of their verdict.
+    poisoned
+        Images to train on and to test with, for private training on poisoned images.
+    private
+        Whether networks are trained privately on the table.
+    study
+        Whether it is the built-in study's.
+    notes
+        What was left aside, a sentence each.
+    """
+
+    repairs: "RepairSubject | None" = None
+    table: "TableSubject | None" = None
+    scored: "ScoredRows | None" = None
+    pairs: "tuple[CountedPair, ...]" = ()
+    four_fifths: float = 0.8
+    poisoned: "tuple[ImageSet, ImageSet] | None" = None
+    private: bool = False
+    study: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,6 +99,8 @@ class _Part:
     measurements: tuple[Measurement, ...]
     changes: Mapping[tuple[str, str], Change]
     facts: Mapping[str, int | str]
+    classes: tuple[ClassChange, ...] = ()
+    frontiers: tuple[Frontier, ...] = ()
 
     def cells(self) -> tuple[Effect, ...]:
         """Return the effects, row by row."""
@@ -212,176 +111,336 @@ class _Part:
         )
 
 
+@dataclass
+class _Clock:
+    """Time that is left, divided evenly among the parts that are left."""
+
+    budget: float | None
+    parts: int
+    started: float
+
+    def begin(self) -> Callable[[], bool]:
+        """Begin the next part, and return what says that its time is up."""
+        if self.budget is None:
+            return lambda: False
+        now = monotonic()
+        ends = now + max(self.started + self.budget - now, 0.0) / max(self.parts, 1)
+        self.parts -= 1
+        return lambda: monotonic() >= ends
+
+    @property
+    def late(self) -> str:
+        """Reason of cells that the time ran out for."""
+        return "" if self.budget is None else f"the budget of {self.budget:g} s was used before it was done"
+
+
 def measure_effects(
     settings: EffectSettings,
+    system: System,
     *,
-    legs: Collection[Leg],
-    suspect: "Suspect | None",
-    images: "ImageSet | None" = None,
-    table: "AdultTable | None" = None,
-    fairness: FairnessSettings | None = None,
     seed: int = 0,
+    workers: int = 1,
     progress: Progress = lambda _step, _share: None,
 ) -> EffectMatrix:
-    """Apply each remedy of each leg, and measure the other legs without and with it.
+    """Apply each remedy of each leg to a system, and measure it without and with it.
 
     Parameters
     ----------
     settings
         How much is spent.
-    legs
-        Legs that were audited: the remedies of the others, and their figures, are left out.
-    suspect
-        The network and its backdoor; None where none is suspected, and so none repaired.
-    images
-        Clean images for the repair and its judgement, by default MNIST's test images.
-    table
-        By default Adult.
-    fairness
-        The fairness study's split, cut and band; by default the published ones.
+    system
+        What is measured.
     seed
-        The study's, from which all that is random follows.
+        From which all that is random follows.
+    workers
+        Processes that train models; the result does not depend on it.
     progress
         Called with a description of each step.
 
     Returns
     -------
     EffectMatrix
-        The same for the same arguments. A figure that could not be measured says why.
+        The same for the same arguments, unless a budget of time ends it. A figure that could not be measured
+        says why.
     """
+    clock = _Clock(settings.budget, _parts_of(system), monotonic())
     parts: list[_Part] = []
-    if "security" in legs and {"privacy", "fairness"} & set(legs):
-        parts.append(_of_unlearning(settings, legs, suspect, images, seed, progress))
-    if {"privacy", "fairness"} <= set(legs):
-        if table is None:
-            from trivet.datasets import load_adult  # noqa: PLC0415 - names and types should cost no data
-
-            table = load_adult()
-        parts.append(_of_mitigations(settings, table, seed, progress))
-        parts.append(_of_noise(settings, table, fairness or FairnessSettings(), seed, progress))
-    if settings.private and "privacy" in legs and {"security", "fairness"} & set(legs):
-        parts.append(_of_private_training(settings, legs, table, seed, progress))
+    if system.repairs is not None:
+        parts.append(_of_repairs(settings, system.repairs, seed, clock, progress))
+    trained: list[_Trained] = []
+    if (table := system.table) is not None:
+        samples = _samples(settings, table, seed)
+        part, found = _of_mitigations(settings, table, samples, seed, workers, clock, progress)
+        parts.append(part)
+        trained += found
+    if system.scored is not None:
+        parts.append(_of_scores(settings, system.scored, seed, progress))
+    if system.pairs:
+        parts.append(_of_noise(settings, system, seed, progress))
+    if system.private or system.poisoned is not None:
+        part, found = _of_private_training(settings, system, seed, workers, clock, progress)
+        parts.append(part)
+        trained += found
     effects = tuple(cell for part in parts for cell in part.cells())
-    known = {name: fact for part in parts for name, fact in part.facts.items()}
+    known: dict[str, Any] = {name: fact for part in parts for name, fact in part.facts.items()}
     return EffectMatrix(
         interventions=tuple(row for part in parts for row in part.interventions),
         measurements=tuple(column for part in parts for column in part.measurements),
         effects=effects,
         statement=statement_of(effects, level=settings.level),
-        limits=LIMITS,
+        limits=LIMITS if system.study else OWN_LIMITS,
         level=settings.level,
-        **{name: known.get(name) for name in _FACTS},  # pyright: ignore[reportArgumentType] - of their types
+        **{name: known.get(name) for name in _FACTS},
         seed=seed,
+        study=system.study,
+        classes=tuple(each for part in parts for each in part.classes),
+        frontiers=(
+            *(each for part in parts for each in part.frontiers),
+            *(() if system.study else _table_frontier(trained, level=settings.level)),
+        ),
+        notes=(
+            *(each for part in (system.table, system.scored) if part is not None for each in part.notes),
+            *system.notes,
+        ),
     )
 
 
-def _of_unlearning(
-    settings: EffectSettings,
-    legs: Collection[Leg],
-    suspect: "Suspect | None",
-    images: "ImageSet | None",
-    seed: int,
-    progress: Progress,
+def _parts_of(system: System) -> int:
+    """Count the parts that take time."""
+    private = system.private or system.poisoned is not None
+    return (system.repairs is not None) + (system.table is not None) + private
+
+
+def _of_repairs(
+    settings: EffectSettings, subject: "RepairSubject", seed: int, clock: _Clock, progress: Progress
 ) -> _Part:
-    from trivet.datasets import load_mnist  # noqa: PLC0415 - as above
-    from trivet.effects import unlearning  # noqa: PLC0415 - PyTorch
+    from trivet.effects import repairs  # noqa: PLC0415 - PyTorch
 
-    columns = unlearning.UNLEARNING_MEASUREMENTS
+    found = repairs.repair_changes(
+        subject,
+        level=settings.level,
+        seed=seed,
+        is_up=clock.begin(),
+        late=clock.late,
+        progress=lambda step, share: progress(f"repair once more: {step}", share),
+    )
     facts: dict[str, int | str] = {}
-    if suspect is None:
-        found = (unmeasured("no label is suspected, so nothing was repaired"),) * len(columns)
-    else:
-        shown = load_mnist("test") if images is None else images
-        found = unlearning.unlearning_changes(
-            suspect,
-            shown,
-            level=settings.level,
-            seed=seed,
-            progress=lambda share: progress("unlearning once more", share),
-        )
-        used, held_out = shown.split(0.5, seed=seed)
-        facts = {"network": suspect.name, "images": len(held_out), "repair_images": len(used)}
-    row = unlearning.UNLEARNING
-    changes = {(row.name, column.name): change for column, change in zip(columns, found, strict=True)}
-    return _Part((row,), tuple(column for column in columns if column.leg in legs), changes, facts)
+    if found.repaired:
+        used, held_out = subject.images.split(0.5, seed=seed)
+        facts = {"network": subject.name, "images": len(held_out), "repair_images": len(used)}
+        if subject.members is not None:
+            facts["member_images"] = len(subject.members)
+    rows = repairs.repair_interventions([method.name for method in subject.methods])
+    return _Part(rows, subject.measurements, found.changes, facts, found.classes, found.frontiers)
 
 
-def _of_mitigations(settings: EffectSettings, table: "AdultTable", seed: int, progress: Progress) -> _Part:
-    from trivet.datasets import adult_sample  # noqa: PLC0415
+@dataclass(frozen=True)
+class _Trained:
+    """Figures of everything that was trained of one kind, sample by sample."""
+
+    found: "Sequence[Found]"
+    trainings: "tuple[Training, ...]"
+    figures: "tuple[Figure, ...]"
+    titles: Mapping[str | None, str]
+    leg: Any
+
+
+def _samples(settings: EffectSettings, subject: "TableSubject", seed: int) -> "list[Rows]":
+    from trivet.effects.trainings import divided_rows  # noqa: PLC0415 - scikit-learn
+
+    if subject.reason is not None:
+        return []
+    most = settings.samples if subject.samples is None else min(settings.samples, subject.samples)
+    return divided_rows(subject.rows, rows=settings.rows, samples=most, seed=seed)
+
+
+def _of_mitigations(
+    settings: EffectSettings,
+    subject: "TableSubject",
+    samples: "list[Rows]",
+    seed: int,
+    workers: int,
+    clock: _Clock,
+    progress: Progress,
+) -> tuple[_Part, list[_Trained]]:
     from trivet.effects import mitigations  # noqa: PLC0415 - scikit-learn
 
-    divided = mitigations.divided_rows(
-        adult_sample(table), rows=settings.rows, samples=settings.samples, seed=seed
-    )
-    changes = mitigations.mitigation_changes(
-        divided,
+    columns = tuple(each.measurement for each in subject.figures)
+    if subject.reason is not None:
+        return _Part(
+            subject.interventions, columns, _none(subject.interventions, columns, subject.reason), {}
+        ), []
+    from trivet.effects.trainings import changes_of, measure_trainings  # noqa: PLC0415 - as above
+
+    found = measure_trainings(
+        samples,
+        subject.trainings,
+        subject.figures,
         pairs=settings.pairs,
-        level=settings.level,
+        reference=subject.reference,
         seed=seed,
+        workers=workers,
+        is_up=clock.begin(),
         progress=lambda share: progress("mitigations, attacked", share),
     )
+    changes = changes_of(
+        found,
+        subject.trainings,
+        subject.figures,
+        level=settings.level,
+        late=clock.late,
+        by_construction=mitigations.BY_CONSTRUCTION,
+    )
     facts: dict[str, int | str] = {
-        "table": "adult",
-        "rows": sum(map(len, divided)),
-        "samples": len(divided),
+        "table": subject.name,
+        "rows": sum(map(len, samples)),
+        "samples": len(found),
         "models": 2 * settings.pairs,
     }
-    return _Part(mitigations.MITIGATION_INTERVENTIONS, mitigations.EXPOSURES, changes, facts)
+    if subject.estimator is not None:
+        facts |= {"estimator": subject.estimator, "trained_rows": len(samples[0]) // 2}
+    titles = {None: "the model as it is", **{row.name: row.title for row in subject.interventions}}
+    trained = _Trained(found, subject.trainings, subject.figures, titles, "fairness")
+    return _Part(subject.interventions, columns, changes, facts), [trained]
+
+
+def _none(
+    rows: Sequence[Intervention], columns: Sequence[Measurement], reason: str
+) -> dict[tuple[str, str], Change]:
+    return {(row.name, column.name): unmeasured(reason) for row in rows for column in columns}
 
 
 def _of_private_training(
-    settings: EffectSettings,
-    legs: Collection[Leg],
-    table: "AdultTable | None",
-    seed: int,
-    progress: Progress,
-) -> _Part:
+    settings: EffectSettings, system: System, seed: int, workers: int, clock: _Clock, progress: Progress
+) -> tuple[_Part, list[_Trained]]:
     import_extra("torch", "private training")
-    from trivet.datasets import adult_sample, load_mnist  # noqa: PLC0415 - as above
-    from trivet.effects import mitigations, private_training  # noqa: PLC0415 - PyTorch
+    from trivet.effects import private_training  # noqa: PLC0415 - PyTorch
 
+    rows = private_training.PRIVATE
     columns: tuple[Measurement, ...] = ()
     changes: dict[tuple[str, str], Change] = {}
-    if table is not None:
-        columns += private_training.TABLE_MEASUREMENTS
-        changes |= private_training.table_changes(
-            mitigations.divided_rows(
-                adult_sample(table), rows=settings.rows, samples=settings.samples, seed=seed
-            ),
-            pairs=settings.pairs,
-            level=settings.level,
-            seed=seed,
-            progress=lambda share: progress("private training on a table", share),
-        )
-    if "security" in legs:
+    trained: list[_Trained] = []
+    is_up = clock.begin()
+    subject = system.table
+    if system.private and subject is not None:
+        columns += tuple(each.measurement for each in subject.private_figures)
+        if subject.reason is not None:
+            changes |= _none(rows, columns, subject.reason)
+        else:
+            from trivet.effects.trainings import changes_of, measure_trainings  # noqa: PLC0415
+
+            trainings = private_training.private_trainings(subject.scales)
+            found = measure_trainings(
+                _samples(settings, subject, seed),
+                trainings,
+                subject.private_figures,
+                pairs=settings.pairs,
+                reference=subject.reference,
+                seed=seed,
+                salt=(private_training.SALT,),
+                workers=workers,
+                is_up=is_up,
+                progress=lambda share: progress("private training on a table", share),
+            )
+            changes |= changes_of(
+                found, trainings, subject.private_figures, level=settings.level, late=clock.late
+            )
+            titles = {None: "a network without privacy", **{row.name: row.title for row in rows}}
+            trained.append(_Trained(found, trainings, subject.private_figures, titles, "privacy"))
+    if system.poisoned is not None:
         columns += private_training.IMAGE_MEASUREMENTS
         changes |= private_training.image_changes(
-            load_mnist("train"),
-            load_mnist("test"),
+            *system.poisoned,
             level=settings.level,
             seed=seed,
             progress=lambda share: progress("private training on poisoned images", share),
         )
-    return _Part(private_training.PRIVATE, columns, changes, {})
+    return _Part(rows, columns, changes, {}), trained
 
 
-def _of_noise(
-    settings: EffectSettings, table: "AdultTable", study: FairnessSettings, seed: int, progress: Progress
-) -> _Part:
-    from trivet.effects import noise  # noqa: PLC0415 - scikit-learn
+def _of_scores(settings: EffectSettings, scored: "ScoredRows", seed: int, progress: Progress) -> _Part:
+    from trivet.effects import predictions  # noqa: PLC0415 - scikit-learn
+
+    progress("thresholds on the scores", None)
+    rows, columns, changes = predictions.threshold_changes(scored, settings, seed=seed)
+    return _Part(rows, columns, changes, {})
+
+
+def _of_noise(settings: EffectSettings, system: System, seed: int, progress: Progress) -> _Part:
+    from trivet.effects import noise  # noqa: PLC0415 - SciPy
 
     progress("noise in the counts", None)
-    counts = noise.baseline_counts(table, study)
     changes = noise.noise_changes(
-        counts,
+        system.pairs,
         settings.epsilons,
         draws=settings.draws,
-        four_fifths=study.four_fifths,
+        four_fifths=system.four_fifths,
         level=settings.level,
         seed=seed,
     )
-    facts: dict[str, int | str] = {
-        "counted_rows": max(int(each.sum()) for each in counts.values()),
-        "draws": settings.draws,
-    }
-    return _Part(noise.noise_interventions(settings.epsilons), noise.IMPACTS, changes, facts)
+    counted = [int(each.counts.sum()) for each in system.pairs if each.counts is not None]
+    facts: dict[str, int | str] = {"counted_rows": max(counted), "draws": settings.draws} if counted else {}
+    rows, columns = noise.noise_interventions(settings.epsilons), noise.impact_measurements(system.pairs)
+    return _Part(rows, columns, changes, facts)
+
+
+#: Axes of a table's frontier.
+TABLE_AXES: Final = (
+    FrontierAxis("accuracy", "accuracy", "accuracy", None, "higher"),
+    FrontierAxis("parity", "parity of selection", "parity of\nselection", "fairness", "higher"),
+    FrontierAxis("exposure", "membership exposure", "exposure,\nAUROC", "privacy", "lower"),
+)
+
+
+def _table_frontier(trained: Sequence[_Trained], *, level: float) -> tuple[Frontier, ...]:
+    """Weigh everything that was trained on a table against everything else."""
+    from trivet.effects.frontier import NONE, Weighed, frontier_of  # noqa: PLC0415 - only an own system has one
+
+    weighed: list[Weighed] = []
+    for kind in trained:
+        for each in kind.trainings:
+            figures = _weighed(kind, each, level=level)
+            name = each.remedy or (NONE if kind.leg == "fairness" else f"{NONE}-{each.family}")
+            leg = None if each.remedy is None else kind.leg
+            weighed.append(Weighed(name, kind.titles[each.remedy], leg, figures))
+    return frontier_of("table", TABLE_AXES, weighed)
+
+
+def _weighed(kind: _Trained, training: "Training", *, level: float) -> tuple[Estimate, ...]:
+    """Return accuracy, the selection rates' ratio that is farthest from 1, and exposure."""
+    from trivet.effects.intervals import STUDENT, mean_over_samples  # noqa: PLC0415 - SciPy
+
+    def estimate(values: Sequence[float | str]) -> Estimate:
+        said = next((value for value in values if isinstance(value, str)), None)
+        if said is None and not np.isfinite([float(value) for value in values]).all():
+            said = "on some sample nobody of a group is selected, which leaves no ratio"
+        if said is not None:
+            return Estimate(None, None, None, level, STUDENT, said)
+        try:
+            return mean_over_samples([float(value) for value in values], level=level, least=0.0, most=1.0)
+        except TrivetError as error:
+            return Estimate(None, None, None, level, STUDENT, first_line(error))
+
+    own = [each for each in kind.figures if each.family == training.family]
+    samples = [sample[training.family, training.remedy] for sample in kind.found]
+    (accuracy,) = (each for each in own if each.kind == "accuracy" and each.group is None)
+    (exposure,) = (each for each in own if each.kind == "scores" and each.group is None)
+    impacts = [each for each in own if each.kind == "impact"]
+    return (
+        estimate([sample[accuracy.measurement.name] for sample in samples]),
+        estimate([_parity([sample[each.measurement.name] for each in impacts]) for sample in samples]),
+        estimate([sample[exposure.measurement.name] for sample in samples]),
+    )
+
+
+def _parity(impacts: Sequence[float | str]) -> float | str:
+    """Return the smaller over the larger of two selection rates, of the groups that are farthest apart."""
+    if not impacts:
+        return "no two groups are large enough to compare"
+    said = next((value for value in impacts if isinstance(value, str)), None)
+    if said is not None:
+        return said
+    ratios = [float(value) for value in impacts]
+    if 0.0 in ratios:
+        return 0.0
+    return min(min(ratio, 1 / ratio) for ratio in ratios)

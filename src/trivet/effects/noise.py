@@ -1,7 +1,8 @@
 """Effect of noise in the counts on the disparity between two groups."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -9,26 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from trivet.datasets.adult import (
-    PRIVILEGED_GROUP,
-    PROTECTED_GROUP,
-    SENSITIVE_COLUMN,
-    AdultTable,
-    adult_sample,
-)
 from trivet.effects.results import Change, Intervention, Measurement, unmeasured
+from trivet.fairness.auditing.results import REFERENCE, AttributeAudit, FairnessAudit, GroupAudit
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.metrics.comparisons import within_band
 from trivet.privacy import laplace
 from trivet.privacy.membership.rates import proportion_interval
-from trivet.study.fairness import logistic_scores, split_sample, standardise
-from trivet.study.fairness_results import FairnessSettings
+from trivet.wording import one_line
 
 __all__ = [
-    "IMPACTS",
-    "baseline_counts",
+    "CountedPair",
+    "audited_pairs",
     "impact_changes",
+    "impact_measurements",
     "impact_of",
     "noise_changes",
     "noise_interventions",
@@ -66,8 +60,9 @@ def noisy_impacts(
 ) -> NDArray[np.float64]:
     """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none."""
     scale = laplace.scale(sensitivity=SENSITIVITY, epsilon=epsilon)
-    noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=8 * draws)
-    return impact_of(counts + noise.reshape(draws, 2, 2, 2))
+    shape = draws, *counts.shape[-3:]
+    noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=math.prod(shape))
+    return impact_of(counts + noise.reshape(shape))
 
 
 def impact_changes(
@@ -87,7 +82,7 @@ def impact_changes(
         return ImpactChanges(gone, gone, gone)
     released = noisy_impacts(counts, epsilon=epsilon, draws=draws, generator=noise)
     sampled = samples.multinomial(counts.sum(), counts.ravel() / counts.sum(), size=draws)
-    drawn = sampled.reshape(draws, 2, 2, 2)
+    drawn = sampled.reshape(draws, *counts.shape)
     both = noisy_impacts(drawn, epsilon=epsilon, draws=draws, generator=noise)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     return ImpactChanges(
@@ -156,11 +151,74 @@ def _verdict(exact: float, released: NDArray[np.float64], four_fifths: float, le
     return Change(0.0, share, share, low, high, note=note)
 
 
-#: Column, protected and privileged group; the second pair is small, which is where noise matters.
-COMPARED: Final = (
-    (SENSITIVE_COLUMN, PROTECTED_GROUP, PRIVILEGED_GROUP),
-    ("race", "Other", "White"),
-)
+@dataclass(frozen=True, eq=False)
+class CountedPair:
+    """Two groups, and how many rows they have by label and prediction: shape (2, labels, 2), protected first.
+
+    Without labels there is one entry for them. `counts` are None where they are not known, with `reason`.
+    """
+
+    protected: str
+    privileged: str
+    counts: NDArray[np.int64] | None
+    reason: str | None = None
+
+
+def audited_pairs(audit: FairnessAudit) -> tuple[tuple[CountedPair, ...], tuple[str, ...]]:
+    """Return every group of an audit beside its reference group, and a sentence on those left aside."""
+    pairs: list[CountedPair] = []
+    few: list[str] = []
+    said: list[str] = []
+    single = [each for each in audit.attributes if len(each.columns) == 1]
+    for attribute in single:
+        known = {group.group: group for group in attribute.groups}
+        reference = known.get(attribute.reference)
+        if reference is None:
+            said.append(
+                f"Noise was not added to the counts by {one_line(attribute.name)}: it is of two groups, and "
+                f"here the others are compared with {one_line(attribute.reference)}."
+            )
+        for group in attribute.groups:
+            if group.verdict == REFERENCE or reference is None:
+                continue
+            if group.rows < SMALLEST * audit.rows:
+                few.append(f"{one_line(attribute.name)} {one_line(group.group)} ({group.rows:,})")
+                continue
+            pairs.append(_pair(audit, attribute, group, reference, named=len(single) > 1))
+    if few:
+        said.append(f"Left aside in the counts, with less than two percent of the rows: {', '.join(few)}.")
+    if len(audit.attributes) > len(single):
+        said.append("Noise was added to the counts of each attribute by itself, not of several together.")
+    return tuple(pairs), tuple(said)
+
+
+def _pair(
+    audit: FairnessAudit, attribute: AttributeAudit, group: GroupAudit, reference: GroupAudit, *, named: bool
+) -> CountedPair:
+    protected = f"{one_line(attribute.name)} {one_line(group.group)}" if named else one_line(group.group)
+    reason = None
+    if audit.weight is not None:
+        reason = "the rows have weights, so that one row changes a count by more than one"
+    elif attribute.withheld or audit.suppressed_below is not None:
+        reason = "small counts are suppressed"
+    counts = (
+        None if reason else np.stack([_counts(each, labelled=audit.labelled) for each in (group, reference)])
+    )
+    return CountedPair(protected, one_line(reference.group), counts, reason)
+
+
+def _counts(group: GroupAudit, *, labelled: bool) -> NDArray[np.int64]:
+    """Return a group's rows by label and prediction, shape (labels, 2)."""
+    if not labelled:
+        return np.array([[group.rows - group.selected, group.selected]], dtype=np.int64)
+    hits = round((group.true_positive_rate.value or 0.0) * group.positives)
+    alarms = group.selected - hits
+    negatives = group.rows - group.positives
+    return np.array([[negatives - alarms, alarms], [group.positives - hits, hits]], dtype=np.int64)
+
+
+#: Smaller groups, as a share of the rows, are left aside.
+SMALLEST: Final = 0.02
 
 
 def _impacts(protected: str, privileged: str) -> tuple[Measurement, ...]:
@@ -197,10 +255,9 @@ def _impacts(protected: str, privileged: str) -> tuple[Measurement, ...]:
     )
 
 
-#: The columns of the noise, in their order.
-IMPACTS: Final = tuple(
-    measurement for _, protected, privileged in COMPARED for measurement in _impacts(protected, privileged)
-)
+def impact_measurements(pairs: Sequence[CountedPair]) -> tuple[Measurement, ...]:
+    """Return the columns of the noise, in their order."""
+    return tuple(each for pair in pairs for each in _impacts(pair.protected, pair.privileged))
 
 
 def noise_interventions(epsilons: Sequence[float]) -> tuple[Intervention, ...]:
@@ -217,30 +274,8 @@ def noise_interventions(epsilons: Sequence[float]) -> tuple[Intervention, ...]:
     )
 
 
-def baseline_counts(table: AdultTable, settings: FairnessSettings) -> dict[str, NDArray[np.int64]]:
-    """Count the study's test rows by group, label and prediction of its baseline."""
-    sample = adult_sample(table)
-    _, test_rows = split_sample(
-        replace(sample, features=np.arange(len(sample), dtype=np.float64)[:, np.newaxis]),
-        size=settings.test_size,
-        seed=settings.seed,
-    )
-    train, test = standardise(*split_sample(sample, size=settings.test_size, seed=settings.seed))
-    _, scores = logistic_scores(train, test, max_iter=settings.max_iter)
-    predictions = (scores >= settings.cut).astype(np.int64)
-    places = test_rows.features[:, 0].astype(np.int64)
-    found: dict[str, NDArray[np.int64]] = {}
-    for column, protected, privileged in COMPARED:
-        groups = table[column][places]
-        rows = (groups == protected) | (groups == privileged)
-        found[protected] = binary_counts(
-            test.labels[rows], predictions[rows], (groups[rows] == privileged).astype(np.int64)
-        )
-    return found
-
-
 def noise_changes(
-    counts: Mapping[str, NDArray[np.int64]],
+    pairs: Sequence[CountedPair],
     epsilons: Sequence[float],
     *,
     draws: int,
@@ -252,20 +287,24 @@ def noise_changes(
     changes: dict[tuple[str, str], Change] = {}
     for row, intervention in enumerate(noise_interventions(epsilons)):
         epsilon = sorted(set(epsilons), reverse=True)[row]
-        for place, (_, protected, _) in enumerate(COMPARED):
-            found = impact_changes(
-                counts[protected],
-                epsilon=epsilon,
-                draws=draws,
-                four_fifths=four_fifths,
-                level=level,
-                samples=np.random.default_rng([seed, place]),
-                noise=np.random.default_rng([seed, place, 1 + row]),
-            )
+        for place, pair in enumerate(pairs):
+            if pair.counts is None:
+                gone = unmeasured(pair.reason or "there are no counts")
+                found = ImpactChanges(gone, gone, gone)
+            else:
+                found = impact_changes(
+                    pair.counts,
+                    epsilon=epsilon,
+                    draws=draws,
+                    four_fifths=four_fifths,
+                    level=level,
+                    samples=np.random.default_rng([seed, place]),
+                    noise=np.random.default_rng([seed, place, 1 + row]),
+                )
             for name, change in (
                 ("impact", found.impact),
                 ("width", found.width),
                 ("verdict", found.verdict),
             ):
-                changes[intervention.name, f"{name}-{protected}"] = change
+                changes[intervention.name, f"{name}-{pair.protected}"] = change
     return changes

@@ -1,6 +1,6 @@
 """Effect of private training on accuracy, groups and membership in a table, and on a backdoor in images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Self
 
@@ -10,21 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
-from trivet.datasets.adult import FEATURES, PRIVILEGED_GROUP, PROTECTED_GROUP, SENSITIVE_COLUMN, Sample
 from trivet.datasets.images import ImageSet
-from trivet.effects.mitigations import (
-    Trained,
-    attack_scores,
-    change_over_samples,
-    halves_of,
-    mean_auroc,
-    train_pairs,
-)
-from trivet.effects.noise import impact_of
+from trivet.effects.intervals import change_over_samples
 from trivet.effects.private_sgd import Loop, train_privately
-from trivet.effects.results import Change, Intervention, Measurement, unmeasured
-from trivet.fairness.columns import PROTECTED
-from trivet.fairness.counting.arrays import binary_counts
+from trivet.effects.results import Change, Intervention, Measurement
+from trivet.effects.table import PublicScales
+from trivet.effects.trainings import Training
 from trivet.privacy.planning.dp_sgd import plan_training
 from trivet.privacy.planning.training import POISSON
 from trivet.privacy.planning.training import TrainingSettings as LoopSettings
@@ -36,14 +27,18 @@ from trivet.security.zoo import poison
 from trivet.work.device import seeded
 
 __all__ = [
+    "FAMILY",
     "IMAGE_MEASUREMENTS",
     "PRIVATE",
-    "TABLE_MEASUREMENTS",
     "PrivateNetwork",
     "image_changes",
     "noise_for",
-    "table_changes",
+    "private_trainings",
 ]
+
+#: Name of the networks among what is trained, and of the seed that divides their samples.
+FAMILY: Final = "network"
+SALT: Final = 7
 
 #: Epsilons of the trainings, a usual one and a strict one, and their delta.
 EPSILONS: Final = (8.0, 2.0)
@@ -68,15 +63,6 @@ TABLE_STEPS, IMAGE_STEPS = 200, 120
 TABLE_RATE, IMAGE_RATE = 0.3, 0.1
 WIDTH: Final = 32
 CLIP: Final = 1.0
-#: What each feature is divided by, from what it means and not from the rows, which would have to be paid for.
-SCALES: Final[Mapping[str, float]] = {
-    "age": 100.0,
-    "fnlwgt": 1e6,
-    "educational-num": 16.0,
-    "capital-gain": 1e4,
-    "capital-loss": 1e3,
-    "hours-per-week": 100.0,
-}
 
 
 @cache
@@ -94,9 +80,10 @@ def _loop(rows: int, epsilon: float | None, *, steps: int, rate: float) -> Loop:
 
 
 class PrivateNetwork(ClassifierMixin, BaseEstimator):
-    """A small network for Adult's features that is trained by DP-SGD, or by the same steps without it."""
+    """A small network for the rows of a table that is trained by DP-SGD, or by the same steps without it."""
 
-    def __init__(self, *, epsilon: float | None = None, random_state: int = 0) -> None:
+    def __init__(self, *, scales: PublicScales, epsilon: float | None = None, random_state: int = 0) -> None:
+        self.scales = scales
         self.epsilon = epsilon
         self.random_state = random_state
 
@@ -104,135 +91,32 @@ class PrivateNetwork(ClassifierMixin, BaseEstimator):
         """Train on rows, shapes (rows, features) and (rows,)."""
         self.classes_ = np.array([0, 1])
         with seeded(self.random_state):
-            self.network_ = nn.Sequential(nn.Linear(len(FEATURES), WIDTH), nn.Tanh(), nn.Linear(WIDTH, 2))
+            self.network_ = nn.Sequential(
+                nn.Linear(self.scales.inputs, WIDTH), nn.Tanh(), nn.Linear(WIDTH, 2)
+            )
         loop = _loop(len(y), self.epsilon, steps=TABLE_STEPS, rate=TABLE_RATE)
         labels = torch.from_numpy(np.asarray(y))
-        train_privately(self.network_, self.network_, _scaled(X), labels, loop, seed=self.random_state)
+        inputs = torch.from_numpy(self.scales(X))
+        train_privately(self.network_, self.network_, inputs, labels, loop, seed=self.random_state)
         return self
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of each class for each row."""
         with torch.inference_mode():
-            return self.network_(_scaled(X)).double().softmax(dim=1).numpy()
+            return self.network_(torch.from_numpy(self.scales(X))).double().softmax(dim=1).numpy()
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the likelier class of each row."""
         return self.predict_proba(X).argmax(axis=1)
 
 
-def _scaled(features: NDArray[np.float64]) -> torch.Tensor:
-    scales = np.array([SCALES.get(name, 1.0) for name in FEATURES])
-    return torch.from_numpy((features / scales).clip(0, 1).astype(np.float32))
-
-
-_WHOSE: Final = f"rows of {SENSITIVE_COLUMN} {PROTECTED_GROUP}"
-_STUDENT: Final = "Student's, over samples that share no row"
-TABLE_MEASUREMENTS: Final = (
-    Measurement(
-        name="private-accuracy-all",
-        title="accuracy of a network on all rows of the other half",
-        short="all rows,\naccuracy",
-        leg="fairness",
-        unit="share of rows, from 0 to 1",
-        scale="accuracy",
-        better="higher",
-        interval=_STUDENT,
-    ),
-    Measurement(
-        name="private-accuracy-protected",
-        title=f"accuracy of a network on {_WHOSE}",
-        short=f"{PROTECTED_GROUP},\naccuracy",
-        leg="fairness",
-        unit="share of rows, from 0 to 1",
-        scale="accuracy",
-        better="higher",
-        interval=_STUDENT,
-    ),
-    Measurement(
-        name="private-impact",
-        title=f"disparate impact of a network on {PROTECTED_GROUP} against {PRIVILEGED_GROUP}",
-        short=f"{PROTECTED_GROUP},\ndisparate impact",
-        leg="fairness",
-        unit="ratio of selection rates, 0 or more; 1 is parity",
-        scale="impact of training",
-        better="neither",
-        interval=_STUDENT,
-    ),
-    *(
-        Measurement(
-            name=f"private-exposure-{name}",
-            title=f"membership exposure of {whose} by scores of a network",
-            short=f"{short},\nnetwork scores",
-            leg="privacy",
-            unit="AUROC of the attack RMIA, from 0 to 1; 0.5 is guessing",
-            scale="AUROC of training",
-            better="lower",
-            interval=_STUDENT,
-        )
-        for name, whose, short in (
-            ("all", "all rows", "all rows"),
-            ("protected", _WHOSE, PROTECTED_GROUP),
-        )
-    ),
-)
-
-
-def table_changes(
-    samples: Sequence[Sample],
-    *,
-    pairs: int,
-    level: float,
-    seed: int,
-    progress: Callable[[float], None] = lambda _share: None,
-) -> dict[tuple[str, str], Change]:
-    """Train a network on every sample without and with privacy, and measure it on the rows it did not see."""
-    figures: dict[float | None, list[dict[str, float]]] = {}
-    for turn, sample in enumerate(samples):
-        own = int(np.random.SeedSequence([seed, turn, 7]).generate_state(1)[0])
-        inside = halves_of(sample.labels, pairs, seed=own)
-        for epsilon in (None, *EPSILONS):
-            estimator = PrivateNetwork(epsilon=epsilon)
-            trained = train_pairs(estimator, sample.features, sample.labels, inside, seed=own)
-            figures.setdefault(epsilon, []).append(_of_sample(sample, trained, inside, seed=own))
-        progress((turn + 1) / len(samples))
-    return _changes(figures, TABLE_MEASUREMENTS, level=level)
-
-
-def _of_sample(sample: Sample, trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> dict[str, float]:
-    protected = sample.sensitive == PROTECTED
-    scores = attack_scores(trained, inside, seed=seed)
-    decided = np.where(trained.right, sample.labels, 1 - sample.labels)
-    counts = sum(
-        binary_counts(sample.labels[seen], said[seen], sample.sensitive[seen])
-        for seen, said in zip(~inside, decided, strict=True)
+def private_trainings(scales: PublicScales) -> tuple[Training, ...]:
+    """Return the training of a network without privacy, and at each epsilon."""
+    remedies = (None, *(row.name for row in PRIVATE))
+    return tuple(
+        Training(FAMILY, remedy, PrivateNetwork(scales=scales, epsilon=epsilon))
+        for remedy, epsilon in zip(remedies, (None, *EPSILONS), strict=True)
     )
-    return {
-        "private-accuracy-all": float(trained.right[~inside].mean()),
-        "private-accuracy-protected": float(trained.right[~inside & protected].mean()),
-        "private-impact": float(impact_of(np.asarray(counts))),
-        "private-exposure-all": mean_auroc(scores, inside),
-        "private-exposure-protected": mean_auroc(scores, inside, protected),
-    }
-
-
-def _changes(
-    figures: Mapping[float | None, Sequence[Mapping[str, float]]],
-    measurements: Sequence[Measurement],
-    *,
-    level: float,
-) -> dict[tuple[str, str], Change]:
-    """Compare every epsilon with training without privacy, figure by figure."""
-    changes: dict[tuple[str, str], Change] = {}
-    for remedy, epsilon in zip(PRIVATE, EPSILONS, strict=True):
-        for each in measurements:
-            before, after = ([found[each.name] for found in figures[key]] for key in (None, epsilon))
-            known = bool(np.isfinite([*before, *after]).all())
-            changes[remedy.name, each.name] = (
-                change_over_samples(before, after, level=level)
-                if known
-                else unmeasured("on some sample nobody of a group is selected, which leaves no ratio")
-            )
-    return changes
 
 
 #: Images of one sample, and the samples: each is poisoned and trained on by itself.
@@ -284,7 +168,13 @@ def image_changes(
         for place, epsilon in enumerate((None, *EPSILONS), 1):
             figures.setdefault(epsilon, []).append(_of_images(poisoned, test, epsilon, seed=seed + turn))
             progress((turn + place / 3) / IMAGE_SAMPLES)
-    return _changes(figures, IMAGE_MEASUREMENTS, level=level)
+    return {
+        (remedy.name, each.name): change_over_samples(
+            *([found[each.name] for found in figures[key]] for key in (None, epsilon)), level=level
+        )
+        for remedy, epsilon in zip(PRIVATE, EPSILONS, strict=True)
+        for each in IMAGE_MEASUREMENTS
+    }
 
 
 def _of_images(poisoned: ImageSet, test: ImageSet, epsilon: float | None, *, seed: int) -> dict[str, float]:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from trivet.estimate import Estimate
+from trivet.result import Table
+
 __all__ = [
     "BETTER",
     "BY_CONSTRUCTION",
@@ -11,8 +14,12 @@ __all__ = [
     "NO_EFFECT",
     "WORSE",
     "Change",
+    "ClassChange",
     "Effect",
     "EffectMatrix",
+    "Frontier",
+    "FrontierAxis",
+    "FrontierPoint",
     "Intervention",
     "Leg",
     "Measurement",
@@ -141,8 +148,113 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class EffectMatrix:
-    """Every remedy of a leg against the figures of the other two; private training also against its own.
+class ClassChange:
+    """Accuracy on the images of one class without and with a repair.
+
+    Attributes
+    ----------
+    intervention, row
+        Name and short title of the repair.
+    label, name
+        Number of the class, and what it is called.
+    images
+        Held-out images of the class.
+    before, after, change
+        Shares of them that are right, from 0 to 1, and their difference.
+    low, high
+        Its interval; those of all classes of a repair hold at once.
+    outcome
+        As of `Effect`.
+    """
+
+    intervention: str
+    row: str
+    label: int
+    name: str
+    images: int
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class FrontierAxis:
+    """One figure in which remedies are weighed against each other.
+
+    Attributes
+    ----------
+    name, title, short
+        Tells it from the others, as it is printed in a sentence, and the same above a column.
+    leg
+        Whose figure it is; None for the accuracy of all.
+    better
+        Which way is better.
+    """
+
+    name: str
+    title: str
+    short: str
+    leg: Leg | None
+    better: Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """One remedy, or the system as it is, in all figures of a frontier.
+
+    Attributes
+    ----------
+    name, title
+        The intervention's, or ``none`` and what the system is without one.
+    leg
+        Whose remedy it is; None for the system as it is.
+    figures
+        Of each axis, in their order; without a value where it was not measured.
+    on_frontier
+        No other point is as good in every figure and better in one, by the estimates; None where a figure is
+        missing.
+    """
+
+    name: str
+    title: str
+    leg: Leg | None
+    figures: tuple[Estimate, ...]
+    on_frontier: bool | None
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Remedies of one system in the figures of several legs at once.
+
+    Attributes
+    ----------
+    name
+        ``table`` or ``network``.
+    axes
+        The figures.
+    points
+        The system as it is first.
+    statement
+        Which points no other betters.
+    """
+
+    name: str
+    axes: tuple[FrontierAxis, ...]
+    points: tuple[FrontierPoint, ...]
+    statement: str
+
+
+@dataclass(frozen=True, repr=False)
+class EffectMatrix(
+    Table,
+    head=("statement",),
+    rows="effects",
+    columns=("row", "column", "before", "after", "change", "low", "high", "outcome"),
+):
+    """Every remedy of a leg against the figures of the other two, and of accuracy.
 
     Attributes
     ----------
@@ -167,6 +279,20 @@ class EffectMatrix:
         Rows in the counts that noise was added to, and draws of the noise; None where there was no noise.
     seed
         What the matrix depends on besides the data.
+    study
+        True where it is of the built-in study's system.
+    estimator
+        What is trained on the table; None of the study, which trains two, and where nothing is trained.
+    trained_rows
+        Rows that each model is trained on, half of a sample; None where none is.
+    member_images
+        Training images of the network that were given; None where none were.
+    classes
+        Accuracy by class under each repair.
+    frontiers
+        Remedies of the table, and of the network, in all figures at once.
+    notes
+        What was left aside, and what the figures rest on, a sentence each.
     """
 
     interventions: tuple[Intervention, ...]
@@ -185,6 +311,13 @@ class EffectMatrix:
     counted_rows: int | None
     draws: int | None
     seed: int
+    study: bool = True
+    estimator: str | None = None
+    trained_rows: int | None = None
+    member_images: int | None = None
+    classes: tuple[ClassChange, ...] = ()
+    frontiers: tuple[Frontier, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Final
 from trivet.evidence.cyclonedx import audits_of, harm_of, limits_of
 from trivet.evidence.dossier import Dossier
 from trivet.evidence.figures import MEASURES, Figure, written
-from trivet.evidence.requirements import FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.fairness.auditing.results import REFERENCE
+from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.record import METRICS
 from trivet.report.text.values import markdown_row, markdown_text
 from trivet.wording import one_line

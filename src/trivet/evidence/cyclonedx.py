@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from trivet.evidence.dossier import Dossier
 from trivet.evidence.figures import Figure, written
-from trivet.evidence.requirements import FRAMEWORKS, REQUIREMENTS, Item, items_of
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.findings import Finding
+from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, Item, items_of
 from trivet.verdict import tone
 from trivet.wording import one_line
 

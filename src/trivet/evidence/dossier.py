@@ -14,7 +14,7 @@ from trivet.errors import DataError, RecordError, UsageError
 from trivet.evidence.figures import Figure, figures_of
 from trivet.findings import Finding
 from trivet.findings.formats import read_findings
-from trivet.record import MANIFEST, METRICS, as_json, load_record
+from trivet.record import MANIFEST, METRICS, as_json, load_record, refuse_unfinished
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 
@@ -238,6 +238,7 @@ def read_dossier(folder: Path, about: About, *, links: bool = True) -> Dossier:
     DataError
         There are no manifest and findings beside it, or they are damaged.
     """
+    refuse_unfinished(folder)
     files = {name: _read(folder / name, most, links=links) for name, most in RECORD_FILES.items()}
     record = as_json(load_record(folder, links=links))
     try:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from trivet.evidence.cyclonedx import limits_of
 from trivet.evidence.dossier import Dossier
 from trivet.evidence.figures import written
-from trivet.evidence.requirements import FRAMEWORKS, items_of
+from trivet.findings.taxonomies import FRAMEWORKS, items_of
 from trivet.wording import one_line
 
 __all__ = ["spdx_document"]

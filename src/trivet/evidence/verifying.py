@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from trivet.comparison import parse_tolerances
 from trivet.config import AuditConfig, load_config
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.evidence.again import run_again
@@ -32,8 +33,8 @@ from trivet.evidence.writing import (
     WEIGHTS_SIGNATURE,
     documents_of,
 )
-from trivet.findings import findings_of
-from trivet.policy import parse_requirements
+from trivet.findings import findings_of, read_baseline
+from trivet.policy import measured_places, parse_requirements
 from trivet.record import METRICS
 from trivet.result import Table
 from trivet.wording import first_line, listed, one_line
@@ -356,6 +357,8 @@ def _config(root: Path, dossier: Dossier) -> AuditConfig:
         place = given.get("security", {}).get(key)
         if isinstance(place, str):
             given["security"][key] = root / _parts(place)
+    if isinstance(place := given.get("policy", {}).get("baseline"), str):
+        given["policy"]["baseline"] = root / _parts(place)
     return load_config(None if configuration is None else root / _parts(configuration.name), given)
 
 
@@ -365,9 +368,25 @@ def _check_gate(case: _Case, dossier: Dossier, config: AuditConfig) -> None:
     if dossier.version != version("trivet"):
         case.add(name, "note", f"they are of trivet {dossier.version}, and this is {version('trivet')}")
         return
-    requirements, waivers = parse_requirements(config.policy.require), config.policy.waivers
+    policy = config.policy
+    try:
+        baseline = None if policy.baseline is None else read_baseline(policy.baseline)
+    except TrivetError as error:
+        case.add(name, "unchecked", f"the baseline cannot be read: {error}")
+        return
+    requirements = parse_requirements(policy.require)
+    tolerances = parse_tolerances(policy.tolerance, measured_places)
     same = any(
-        findings_of(dossier.record, requirements, waivers, day=day) == dossier.findings
+        findings_of(
+            dossier.record,
+            requirements,
+            policy.waivers,
+            severity=policy.severity,
+            baseline=baseline,
+            tolerances=tolerances,
+            day=day,
+        )
+        == dossier.findings
         for day in dossier.days
     )
     case.add(name, "ok" if same else "failed", "" if same else "the record and audit.toml give others")

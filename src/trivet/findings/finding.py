@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 from trivet.findings.rules import CATALOGUE, Rule
@@ -11,9 +11,11 @@ from trivet.policy.places import measure
 from trivet.verdict import LEGS, Leg, Tone, tone
 from trivet.wording import one_line
 
-__all__ = ["LEVELS", "Finding", "Level", "breached", "counts", "make_finding", "measured_at"]
+__all__ = ["LEVELS", "Finding", "Level", "State", "breached", "counts", "make_finding", "measured_at"]
 
 Level = Literal["pass", "note", "warning", "breach"]
+#: What became of a breach since the baseline; empty without a baseline, and of what neither audit breaches.
+State = Literal["", "new", "worse", "known", "fixed", "gone"]
 #: From harmless to serious.
 LEVEL_TONES: Final[Mapping[Level, Tone]] = {
     "pass": "good",
@@ -62,6 +64,13 @@ class Finding:
         The network, mechanism, model or attribute that it is about, by its name; empty where it has none.
     waiver
         Until when and why a breach does not count, and who decided so; empty without a waiver.
+    default
+        The level without severities, requirements in its place, waivers and a baseline; of a requirement
+        that without a baseline.
+    decision
+        What of the policy decided on the level, a sentence each; empty where it is the default.
+    baseline
+        ``new``, ``worse``, ``known``, ``fixed`` or ``gone`` since the baseline: `State`.
     """
 
     id: str
@@ -81,9 +90,14 @@ class Finding:
     source: str
     subject: str = ""
     waiver: str = ""
+    default: Level | None = None
+    decision: str = ""
+    baseline: State = ""
 
     def __post_init__(self) -> None:
         """Put every text on one line, and leave out what JSON has no number for."""
+        if self.default is None:
+            object.__setattr__(self, "default", self.level)
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, str):
@@ -93,9 +107,14 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Title, message and waiver in one line."""
+        """Title, message, waiver and decision in one line."""
         waived = f" ({self.waiver})" if self.waiver else ""
-        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.message}{waived}"
+        decided = f" {self.decision}" if self.decision else ""
+        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.message}{waived}{decided}"
+
+    def decided(self, sentence: str, **changes: Any) -> "Finding":
+        """Return the finding with other values, and what decided so after what did before."""
+        return replace(self, decision=f"{self.decision} {sentence}".strip(), **changes)
 
 
 def breached(findings: Sequence[Finding]) -> bool:

@@ -1,10 +1,8 @@
-"""Findings of a record, with or without a policy."""
+"""Findings of a record by the defaults, without any policy."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
@@ -13,37 +11,12 @@ from trivet.fairness.auditing.band import most_unlike
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.measures.registry import SELECTION
 from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
-from trivet.findings.gating import gated, refuse_waivers, today
-from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, rule_about
-from trivet.policy import Measured, Outcome, Requirement, judge
-from trivet.policy.requirements import shown
+from trivet.findings.rules import IMPACT, METRIC
+from trivet.policy import Measured
 from trivet.verdict import DISPARATE, IN_BAND, NO_EVIDENCE
 from trivet.wording import one_line
 
-__all__ = ["findings_of"]
-
-
-def requirement_findings(
-    requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
-) -> tuple[Finding, ...]:
-    """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach."""
-    return tuple(
-        _finding(number, requirement, outcome)
-        for number, (requirement, outcome) in enumerate(zip(requirements, outcomes, strict=True), start=1)
-    )
-
-
-def _finding(number: int, requirement: Requirement, outcome: Outcome) -> Finding:
-    found = make_finding(
-        REQUIREMENT,
-        level="pass" if outcome.met else "breach",
-        message=f"{outcome.told_first}.",
-        measured=Measured(outcome.place, outcome.found, outcome.low, outcome.high, outcome.level),
-        required=f"{requirement.sign} {shown(requirement.value)}",
-        title=requirement.text,
-        about=rule_about(outcome.place),
-    )
-    return replace(found, id=f"policy.{number}")
+__all__ = ["built_in"]
 
 
 def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
@@ -493,48 +466,11 @@ def _band(low: float) -> str:
     return f"within {low:g} to {1 / low:g}"
 
 
-if TYPE_CHECKING:
-    from trivet.config import Waiver
-
 _LEGS = {"security": security_findings, "privacy": privacy_findings, "fairness": fairness_findings}
 
 
-def findings_of(
-    record: Mapping[str, Any],
-    requirements: Sequence[Requirement] = (),
-    waivers: Sequence["Waiver"] = (),
-    *,
-    day: date | None = None,
-) -> tuple[Finding, ...]:
-    """Return what became of each requirement, what each leg and its remedies did, and the corrections.
-
-    The defaults gate in any case. A requirement replaces the default of the rule that it measures and no
-    other, a waiver switches one off until it expires; see `trivet.findings.findings`.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    requirements
-        What `trivet.policy.parse_requirements` read.
-    waivers
-        Of ``[[policy.waivers]]``, as `trivet.config.Waiver`.
-    day
-        The day by which waivers expire; None for today, in UTC.
-
-    Raises
-    ------
-    UsageError
-        If a requirement names no measurement of the record, or compares what cannot be compared, or a waiver
-        is of no rule that a default gates.
-    """
-    refuse_waivers(waivers)
-    outcomes = judge(record, requirements)
-    found = gated(record, tuple(_built_in(record)), outcomes, waivers, day=day or today())
-    return *requirement_findings(requirements, outcomes), *found
-
-
-def _built_in(record: Mapping[str, Any]) -> Iterator[Finding]:
+def built_in(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the findings of the defaults: of each leg, of its remedies, and the corrections."""
     for leg, findings in _LEGS.items():
         if record[leg] is not None:
             yield from findings(record)

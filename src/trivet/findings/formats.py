@@ -1,117 +1,34 @@
 """Writers of the findings' files."""
 
-import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
-from trivet.findings.rules import CATALOGUE, Rule
+from trivet.findings.finding import Finding, Level, counts
+from trivet.findings.hosts import findings_github, findings_gitlab
+from trivet.findings.markdown import findings_markdown
+from trivet.findings.origin import Origin
+from trivet.findings.sarif import findings_sarif
 from trivet.policy.requirements import shown
-from trivet.verdict import sign
 from trivet.wording import one_line
-from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
 
 __all__ = [
     "FINDINGS_FILES",
-    "Origin",
+    "FORMATS",
     "findings_json",
     "findings_junit",
     "findings_markdown",
-    "findings_sarif",
     "findings_schema",
-    "line_of",
-    "origin_of",
-    "plain",
     "read_findings",
     "write_findings",
 ]
-
-#: Of an audit.toml.
-_MOST_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Source of findings.
-
-    Attributes
-    ----------
-    title
-        Of the audit.
-    record
-        Path of ``metrics.json``, from the folder that a reader starts at.
-    config
-        Path of audit.toml, likewise; None without one.
-    config_text
-        What stands in it; empty without one.
-    """
-
-    title: str = ""
-    record: str = "metrics.json"
-    config: str | None = None
-    config_text: str = ""
-
-
-def origin_of(record: str | Path, config: str | Path | None = None, *, title: str = "") -> Origin:
-    """Return the origin of findings, with paths from the working directory.
-
-    A file outside of it is known by its name alone, so that no finding tells how a machine is laid out.
-
-    Parameters
-    ----------
-    record
-        ``metrics.json``.
-    config
-        audit.toml; one that cannot be read as text is named without its lines.
-    title
-        Of the audit.
-    """
-    text = ""
-    if config is not None:
-        try:
-            text = read_bounded(config, _MOST_BYTES).decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            text = ""
-    named = None if config is None else _from_here(Path(config))
-    return Origin(title, _from_here(Path(record)), named, text)
-
-
-def uri_of(path: str) -> str:
-    """Return a relative path as a relative URI."""
-    return quote(path, safe="/", errors="surrogatepass")
-
-
-def line_of(finding: Finding, origin: Origin) -> int:
-    """Return the line of audit.toml, from 1, that a finding is about.
-
-    It is the line of the requirement; else of the table of its leg; else the first.
-    """
-    lines = origin.config_text.splitlines()
-    if finding.id.startswith("policy."):
-        wanted = (finding.title, finding.title.replace("\\", "\\\\").replace('"', '\\"'))
-        for number, line in enumerate(lines, start=1):
-            if any(text in line for text in wanted) and not line.lstrip().startswith("#"):
-                return number
-    table = "policy" if finding.id.startswith("policy.") else finding.leg
-    header = re.compile(rf"\s*\[\s*{table}\s*\]")
-    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
-
-
-def _from_here(path: Path) -> str:
-    here = Path(os.path.relpath(path.resolve(), Path.cwd()))
-    return path.name if here.parts[:1] == ("..",) or here.is_absolute() else here.as_posix()
-
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -224,6 +141,7 @@ def _detail(finding: Finding) -> str:
         measured += f", required: {finding.required}"
     lines = [measured, f"Why: {finding.why}"]
     lines += [f"Waiver: {finding.waiver}"] if finding.waiver else []
+    lines += [f"Policy: {finding.decision}"] if finding.decision else []
     lines += [] if finding.level == "pass" else [f"What to do: {finding.action}"]
     return "\n".join([*lines, f"Source: {finding.source}"])
 
@@ -237,222 +155,21 @@ def _suite(finding: Finding) -> str:
     return "trivet policy" if finding.id.startswith("policy.") else f"trivet {finding.leg}"
 
 
-_WORDS: Final = {
-    "breach": ("breach", "breaches"),
-    "warning": ("warning", "warnings"),
-    "note": ("note", "notes"),
-    "pass": ("pass", "passes"),
-}
-#: Characters that mean something in Markdown, in HTML or to GitHub and GitLab, or begin what does.
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!:\"']|(?<=[wW]{3})\.|(?<=[gG][hH])-")
-#: A command, or the one setting that an action names, between backticks.
-_CODE: Final = re.compile(r"`(trivet [a-z -]+|contract)`")
-_MOST_TABLE_CHARACTERS: Final = 300
+_Writer = Callable[[Sequence[Finding], Origin | None], str]
 
-
-def findings_markdown(findings: Sequence[Finding], origin: Origin | None = None) -> str:
-    """Return the content of ``findings.md``.
-
-    Breaches and warnings stand in a table with what was measured and what was required, then why they
-    matter and what to do; notes and passes are folded. Names of strangers cannot format, link, mention
-    anyone or leave their cell.
-    """
-    origin = origin or Origin()
-    by_level = {level: [each for each in findings if each.level == level] for level in LEVELS}
-    serious = [*by_level["breach"], *by_level["warning"]]
-    title = plain(one_line(origin.title, limit=200)) if origin.title else "Findings"
-    parts = [f"## trivet: {title}", _summary(findings)]
-    if serious:
-        parts += [_table(serious), *map(_advice, serious)]
-    for level, heading in (("note", "Notes"), ("pass", "What passed")):
-        if by_level[level]:
-            parts.append(_folded(f"{heading} ({len(by_level[level])})", _table(by_level[level])))
-    return "\n\n".join(parts) + "\n"
-
-
-def plain(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line and in a table's cell as well.
-
-    A zero-width space follows each ``@`` and ``#``, so that nobody is mentioned and no issue linked.
-    """
-    shown_text = _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", one_line(text, limit=10_000))
-    return shown_text.replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;")
-
-
-def _summary(findings: Sequence[Finding]) -> str:
-    found = [
-        f"{_icon(level)} {number} {_WORDS[level][number != 1]}"
-        for level, number in counts(findings).items()
-        if number
-    ]
-    return ", ".join(found) if found else "Nothing was looked at."
-
-
-def _icon(level: Level) -> str:
-    return sign(LEVEL_TONES[level], "markdown")
-
-
-def _table(findings: Iterable[Finding]) -> str:
-    rows = ["| | What | Measured | Required |", "|---|---|---|---|"]
-    for each in findings:
-        cells = (f"{_icon(each.level)} {each.level}", _what(each), _measured(each), _cell(each.required))
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _what(finding: Finding) -> str:
-    waived = f"<br>*{_cell(finding.waiver)}*" if finding.waiver else ""
-    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}{waived}"
-
-
-def _measured(finding: Finding) -> str:
-    value = "not measured" if finding.value is None else _cell(shown(finding.value))
-    if finding.interval_level is not None:
-        value += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
-    return f"{value}<br><sub>{_cell(finding.place)}</sub>"
-
-
-def _advice(finding: Finding) -> str:
-    return (
-        f"**{_cell(finding.title)}.** {_prose(finding.why)}\n\n*What to do:* {_prose(finding.action)} "
-        f"<sub>{plain(finding.source)}</sub>"
-    )
-
-
-def _prose(text: str) -> str:
-    """Write a sentence of trivet's own, in which commands stand between backticks."""
-    parts = _CODE.split(one_line(text, limit=10_000))
-    return "".join(f"`{part}`" if number % 2 else plain(part) for number, part in enumerate(parts))
-
-
-def _folded(heading: str, content: str) -> str:
-    return f"<details>\n<summary>{heading}</summary>\n\n{content}\n\n</details>"
-
-
-def _cell(text: str) -> str:
-    return plain(one_line(text, limit=_MOST_TABLE_CHARACTERS))
-
-
-_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
-_ROOT: Final = "%SRCROOT%"
-#: Kind and level by the level of a finding; only failures have a level in SARIF.
-_KINDS: Final = {
-    "breach": ("fail", "error"),
-    "warning": ("fail", "warning"),
-    "note": ("informational", "none"),
-    "pass": ("pass", "none"),
-}
-
-
-def findings_sarif(findings: Sequence[Finding], origin: Origin | None = None) -> str:
-    """Return the content of ``findings.sarif``; no name in a message is a link.
-
-    Passes and notes are results of the kinds ``pass`` and ``informational``. GitHub's code scanning does
-    not look at the kind and shows them as alerts, so what is sent there is breaches and warnings only.
-
-    Parameters
-    ----------
-    findings
-        What the log is to hold.
-    origin
-        The files that the results point to: the line of audit.toml where there is one, and the record.
-    """
-    origin = origin or Origin()
-    rules = list(dict.fromkeys(each.rule for each in findings))
-    log = {
-        "$schema": _SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "trivet",
-                        "version": version("trivet"),
-                        "rules": [_rule(CATALOGUE[rule]) for rule in rules if rule in CATALOGUE],
-                    }
-                },
-                "automationDetails": {"id": "trivet/"},
-                "columnKind": "unicodeCodePoints",
-                "results": [_result(each, origin) for each in findings],
-            }
-        ],
+#: Every format, by its name.
+FORMATS: Final[Mapping[str, _Writer]] = MappingProxyType(
+    {
+        "json": findings_json,
+        "junit": findings_junit,
+        "sarif": findings_sarif,
+        "markdown": findings_markdown,
+        "github": findings_github,
+        "gitlab": findings_gitlab,
     }
-    return json.dumps(log, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    leg = rule.id.partition(".")[0]
-    return {
-        "id": rule.id,
-        "name": "".join(part.title() for part in rule.id.replace("-", ".").split(".")),
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.why},
-        "help": {"text": f"{rule.why} {rule.action} ({rule.reference})"},
-        "defaultConfiguration": {"level": "note" if leg == "correction" else "warning"},
-        "properties": {"tags": [leg]},
-    }
-
-
-def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
-    kind, level = _KINDS[finding.level]
-    record: dict[str, Any] = {
-        "physicalLocation": _physical(origin.record, 1),
-        "logicalLocations": [{"fullyQualifiedName": finding.place}],
-    }
-    if origin.config is None:
-        locations = {"locations": [record]}
-    else:
-        config = {"physicalLocation": _physical(origin.config, line_of(finding, origin))}
-        locations = {"locations": [config], "relatedLocations": [{"id": 1, **record}]}
-    return {
-        "ruleId": finding.rule,
-        "kind": kind,
-        "level": level,
-        "message": {"text": finding.sentence.replace("](", "] (")},
-        **locations,
-        **_suppressions(finding),
-        "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
-        "properties": {
-            "id": finding.id,
-            "leg": finding.leg,
-            "place": finding.place,
-            "value": finding.value,
-            "low": finding.low,
-            "high": finding.high,
-            "intervalLevel": finding.interval_level,
-            "required": finding.required,
-            "why": finding.why,
-            "action": finding.action,
-            "source": finding.source,
-            "subject": finding.subject,
-            "waiver": finding.waiver,
-        },
-    }
-
-
-def _suppressions(finding: Finding) -> dict[str, Any]:
-    """Return a waiver as a suppression from outside of the code; nothing without one."""
-    if not finding.waiver:
-        return {}
-    accepted = {"kind": "external", "status": "accepted", "justification": finding.waiver}
-    return {"suppressions": [accepted]}
-
-
-def _physical(path: str, line: int) -> dict[str, Any]:
-    return {
-        "artifactLocation": {"uri": uri_of(path), "uriBaseId": _ROOT},
-        "region": {"startLine": line},
-    }
-
-
-def _fingerprint(finding: Finding) -> str:
-    """Name a finding from run to run: a requirement by its text, since its number changes with its place."""
-    own = finding.title if finding.id.startswith("policy.") else finding.id
-    return hashlib.sha256(f"{finding.rule}\0{own}".encode()).hexdigest()[:32]
-
-
+)
 #: What is written, by file name.
-FINDINGS_FILES: Final[Mapping[str, Callable[[Sequence[Finding], Origin | None], str]]] = MappingProxyType(
+FINDINGS_FILES: Final[Mapping[str, _Writer]] = MappingProxyType(
     {
         "findings.json": findings_json,
         "findings.junit.xml": findings_junit,

@@ -1,37 +1,32 @@
-"""Levels that requirements and waivers leave to the findings of the defaults."""
+"""Findings by a policy: severities, requirements, waivers and a baseline decide on the levels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.findings.finding import Finding, make_finding
-from trivet.findings.rules import IMPACT, METRIC
+from trivet.findings.findings import built_in
+from trivet.findings.grounds import Ground, Judged, grounds_of
+from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, WAIVER, rule_about
+from trivet.findings.severities import GATES, graded, refuse_severities
 from trivet.place import find
-from trivet.policy import Measured, Outcome
+from trivet.policy import Measured, Outcome, Requirement, judge
+from trivet.policy.requirements import shown
 from trivet.wording import one_line, quote
 
 if TYPE_CHECKING:
-    from trivet.config import Waiver
+    from trivet.comparison import Tolerances
+    from trivet.config import Severity, Waiver
+    from trivet.findings.baseline import Baseline
 
-__all__ = ["GATES", "gated", "refuse_waivers", "today"]
+__all__ = ["findings_of", "refuse_waivers"]
 
-#: Rules whose findings can be a breach without any requirement, in the order of the documentation.
-GATES: Final = (
-    "security.verdict",
-    "security.backdoor-removed",
-    "privacy.budget",
-    "privacy.mechanism",
-    "privacy.membership",
-    "privacy.claim",
-    "privacy.code",
-    IMPACT,
-    METRIC,
-)
-WAIVER: Final = "policy.waiver"
 TEXT_CHARACTERS: Final = 300
+NO_SEVERITY: Final[Mapping[str, "Severity"]] = MappingProxyType({})
 
 
 def today() -> date:
@@ -39,20 +34,139 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def refuse_waivers(waivers: Sequence["Waiver"]) -> None:
-    """Refuse waivers of what no default gates.
+def refuse_waivers(waivers: Sequence["Waiver"], severity: Mapping[str, "Severity"] = NO_SEVERITY) -> None:
+    """Refuse waivers of rules that never are a breach, by default or by their severity.
 
     Raises
     ------
     UsageError
         Naming all of them, and the rules that there are.
     """
-    wrong = [quote(waiver.rule) for waiver in waivers if waiver.rule not in GATES]
+    breaching = [*GATES, *(rule for rule, level in severity.items() if level == "breach")]
+    wrong = [quote(waiver.rule) for waiver in waivers if waiver.rule not in breaching]
     if wrong:
         raise UsageError(
             f"[[policy.waivers]] rule: nothing can be waived under {', '.join(wrong)}; expected one of "
-            f"{', '.join(GATES)}. A requirement is changed in require instead."
+            f"{', '.join(dict.fromkeys(breaching))}. A requirement is changed in require instead."
         )
+
+
+def findings_of(
+    record: Mapping[str, Any],
+    requirements: Sequence[Requirement] = (),
+    waivers: Sequence["Waiver"] = (),
+    *,
+    severity: Mapping[str, "Severity"] = NO_SEVERITY,
+    baseline: "Baseline | None" = None,
+    tolerances: "Tolerances | None" = None,
+    day: date | None = None,
+) -> tuple[Finding, ...]:
+    """Return what became of each requirement, what each leg and its remedies did, and the corrections.
+
+    The defaults gate in any case. A level is decided in this order: the default; the severity of the rule;
+    a requirement in the place of the default that it measures, and no other; a waiver, until it expires; the
+    baseline, of what is a breach still.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    requirements
+        What `trivet.policy.parse_requirements` read.
+    waivers
+        Of ``[[policy.waivers]]``, as `trivet.config.Waiver`.
+    severity
+        Rule -> level, of ``[policy.severity]``.
+    baseline
+        An accepted audit, as `read_baseline` reads it: what it breaches as well, and no better, is a warning.
+    tolerances
+        By how much a measure may be worse than in the baseline; None for by no more than noise.
+    day
+        The day by which waivers expire; None for today, in UTC.
+
+    Raises
+    ------
+    UsageError
+        If a requirement names no measurement of the record, or compares what cannot be compared, a waiver
+        is of no rule that can be a breach, or a severity of none that can have it.
+    """
+    refuse_severities(severity)
+    refuse_waivers(waivers, severity)
+    here = _by_policy(record, requirements, waivers, severity, day=day or today())
+    if baseline is None:
+        return here.findings
+    from trivet.comparison import NO_TOLERANCE  # noqa: PLC0415 - SciPy, and only a baseline needs it
+    from trivet.findings.baseline import against  # noqa: PLC0415
+
+    there = baseline.audit.record
+    possible = tuple(each for each in requirements if _can_judge(there, each))
+    accepted = _by_policy(there, possible, (), severity, day=day or today())
+    return against(baseline, here, accepted, tolerances or NO_TOLERANCE)
+
+
+def _can_judge(record: Mapping[str, Any], requirement: Requirement) -> bool:
+    """Tell whether a record has what a requirement measures; else it neither holds there nor is breached."""
+    try:
+        judge(record, [requirement])
+    except UsageError:
+        return False
+    return True
+
+
+def _by_policy(
+    record: Mapping[str, Any],
+    requirements: Sequence[Requirement],
+    waivers: Sequence["Waiver"],
+    severity: Mapping[str, "Severity"],
+    *,
+    day: date,
+) -> Judged:
+    """Return a record's findings by a policy, without a baseline."""
+    outcomes = judge(record, requirements)
+    required = requirement_findings(requirements, outcomes)
+    graded_ones = [graded(each, severity) for each in built_in(record)]
+    done = gated(record, graded_ones, outcomes, waivers, day=day)
+    found = (*required, *(graded(each, severity) if each.rule == WAIVER else each for each in done.findings))
+    asked = {
+        each.id: (requirement, outcome)
+        for each, requirement, outcome in zip(required, requirements, outcomes, strict=True)
+    }
+
+    def grounds(finding: Finding) -> tuple[Ground, ...]:
+        return grounds_of(record, finding, *asked.get(finding.id, (None, None)))
+
+    return Judged(record, found, grounds, done.expired)
+
+
+def requirement_findings(
+    requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
+) -> tuple[Finding, ...]:
+    """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach."""
+    return tuple(
+        _required(number, requirement, outcome)
+        for number, (requirement, outcome) in enumerate(zip(requirements, outcomes, strict=True), start=1)
+    )
+
+
+def _required(number: int, requirement: Requirement, outcome: Outcome) -> Finding:
+    found = make_finding(
+        REQUIREMENT,
+        level="pass" if outcome.met else "breach",
+        message=f"{outcome.told_first}.",
+        measured=Measured(outcome.place, outcome.found, outcome.low, outcome.high, outcome.level),
+        required=f"{requirement.sign} {shown(requirement.value)}",
+        title=requirement.text,
+        about=rule_about(outcome.place),
+    )
+    return replace(found, id=f"policy.{number}")
+
+
+@dataclass(frozen=True)
+class Gated:
+    """Findings after requirements and waivers, and the ids of those of which the waiver expired."""
+
+    findings: tuple[Finding, ...]
+    expired: frozenset[str]
 
 
 def gated(
@@ -62,7 +176,7 @@ def gated(
     waivers: Sequence["Waiver"],
     *,
     day: date,
-) -> tuple[Finding, ...]:
+) -> Gated:
     """Return findings at the level that requirements and waivers leave, then waivers that nothing needed.
 
     A requirement replaces the default of the rule that it measures, for the very parts that it measures. A
@@ -70,35 +184,45 @@ def gated(
     a warning. Nothing else switches a default off.
     """
     used: set[int] = set()
-    found = tuple(_gated(record, each, outcomes, waivers, day, used) for each in findings)
-    return *found, *(
+    expired: set[str] = set()
+    found: list[Finding] = []
+    for each in findings:
+        if each.level == "breach" and (number := _replacing(record, each, outcomes)):
+            said = f"The requirement policy.{number} stands in the place of this default."
+            found.append(each.decided(said, level="warning"))
+        elif each.level == "breach" and (fits := _fitting(each, waivers)):
+            used.update(fits)
+            valid = [waivers[number - 1] for number in fits if day <= waivers[number - 1].expires]
+            last = max((waivers[number - 1] for number in fits), key=lambda waiver: waiver.expires)
+            if valid:
+                found.append(replace(each, level="warning", waiver=_text(valid[0])))
+            else:
+                expired.add(each.id)
+                said = f"Its waiver expired on {last.expires.isoformat()}: {_line(last.reason)}."
+                found.append(each.decided(said))
+        else:
+            found.append(each)
+    unused = (
         _unused(waiver, number, day) for number, waiver in enumerate(waivers, start=1) if number not in used
     )
+    return Gated((*found, *unused), frozenset(expired))
 
 
-def _gated(
-    record: Mapping[str, Any],
-    finding: Finding,
-    outcomes: Sequence[Outcome],
-    waivers: Sequence["Waiver"],
-    day: date,
-    used: set[int],
-) -> Finding:
-    if finding.level != "breach":
-        return finding
-    for number, outcome in enumerate(outcomes, start=1):
-        if _covers(record, finding, outcome.places):
-            said = f"{finding.message} The requirement policy.{number} stands in the place of this default."
-            return replace(finding, level="warning", message=said)
-    expired = ""
-    for number, waiver in enumerate(waivers, start=1):
-        if waiver.rule != finding.rule or waiver.subject not in {None, finding.subject}:
-            continue
-        used.add(number)
-        if day <= waiver.expires:
-            return replace(finding, level="warning", waiver=_text(waiver))
-        expired = f" Its waiver expired on {waiver.expires.isoformat()}: {_line(waiver.reason)}"
-    return replace(finding, message=f"{finding.message}{expired}") if expired else finding
+def _replacing(record: Mapping[str, Any], finding: Finding, outcomes: Sequence[Outcome]) -> int:
+    """Return the number of the requirement that stands in a default's place; 0 where none does."""
+    numbers = (
+        number for number, outcome in enumerate(outcomes, start=1) if _covers(record, finding, outcome.places)
+    )
+    return next(numbers, 0)
+
+
+def _fitting(finding: Finding, waivers: Sequence["Waiver"]) -> list[int]:
+    """Return the numbers of the waivers of a finding's rule and subject."""
+    return [
+        number
+        for number, waiver in enumerate(waivers, start=1)
+        if waiver.rule == finding.rule and waiver.subject in {None, finding.subject}
+    ]
 
 
 def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) -> bool:
@@ -113,7 +237,7 @@ def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) 
         return part in places or "privacy.membership.verdict" in places
     if rule in {IMPACT, METRIC}:
         return _covers_attribute(record, part, places)
-    return rule in GATES and part in places
+    return part in places
 
 
 def _covers_attribute(record: Mapping[str, Any], place: str, places: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from trivet.place import EVERY, matches
 
-__all__ = ["CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "Rule", "rule_about"]
+__all__ = ["BASELINE", "CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "WAIVER", "Rule", "rule_about"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Rule:
         Of the documentation that explains it.
     source
         The paper or rule behind it.
+    uri
+        Where the paper, or the first of several, stands; empty where nothing was published on it.
     places
         Beginnings of the places in the record that it is about.
     """
@@ -38,6 +40,7 @@ class Rule:
     action: str
     heading: str
     source: str = ""
+    uri: str = ""
     places: tuple[str, ...] = ()
 
     @property
@@ -48,6 +51,8 @@ class Rule:
 
 
 REQUIREMENT: Final = "policy.requirement"
+WAIVER: Final = "policy.waiver"
+BASELINE: Final = "policy.baseline"
 IMPACT: Final = "fairness.disparate-impact"
 METRIC: Final = "fairness.metric"
 _RULES: Final = (
@@ -60,11 +65,20 @@ _RULES: Final = (
         heading="Requirements",
     ),
     Rule(
-        id="policy.waiver",
+        id=WAIVER,
         title="A waiver of the policy",
         why="A waiver that nothing needs hides the next breach of its rule.",
         action="Take it out of [[policy.waivers]] in audit.toml, or decide anew when it is to expire.",
         heading="Waivers",
+    ),
+    Rule(
+        id=BASELINE,
+        title="The baseline",
+        why="Held against an accepted audit, only what is new or measurably worse is a breach; what the "
+        "accepted audit judged and this one does not would pass unseen.",
+        action="Measure it again. Where the system was changed on purpose, accept a new audit as the "
+        "baseline.",
+        heading="Baseline",
     ),
     Rule(
         id="security.verdict",
@@ -74,6 +88,7 @@ _RULES: Final = (
         action="Do not use a backdoored network: repair it, or train it anew from data and code that you "
         "trust. Ask a suspicious one a second time with `trivet scan`. No evidence is not a certificate.",
         source="Wang et al., Neural Cleanse, IEEE S&P 2019",
+        uri="https://doi.org/10.1109/SP.2019.00031",
         heading="The verdict",
         places=("security.scan", "security.published"),
     ),
@@ -94,6 +109,7 @@ _RULES: Final = (
         "how often the trigger works on images that nothing has seen, the target class left out.",
         action="Try the other methods with `trivet repair`; if none removes it, train the network anew.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
+        uri="https://arxiv.org/abs/2206.12654",
         heading="Repair",
         places=("security.published.asr", "security.repair"),
     ),
@@ -103,6 +119,7 @@ _RULES: Final = (
         why="A repair changes weights that clean images need as well.",
         action="Compare the methods of `trivet repair`: some lose less. Weigh the loss against the risk.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
+        uri="https://arxiv.org/abs/2206.12654",
         heading="Repair",
         places=("security.published.clean_accuracy",),
     ),
@@ -114,6 +131,7 @@ _RULES: Final = (
         action="Raise the noise or ask less: `trivet privacy plan` finds the least noise that keeps the "
         "budget.",
         source="Dwork and Roth, 2014; Koskela et al., AISTATS 2020",
+        uri="https://doi.org/10.1561/0400000042",
         heading="5. Composition and adjacency",
         places=("privacy.published",),
     ),
@@ -124,6 +142,7 @@ _RULES: Final = (
         "promised.",
         action="Take the scale of the tight accountant, with the delta that is allowed anyway.",
         source="Koskela et al., AISTATS 2020; Kairouz et al., ICML 2015",
+        uri="https://arxiv.org/abs/1906.03049",
         heading="5. Composition and adjacency",
         places=("privacy.published.correction.noise_ratio", "privacy.published.correction.laplace"),
     ),
@@ -135,6 +154,7 @@ _RULES: Final = (
         action="Release the answers with the noise of the recommended row: `trivet privacy release` charges "
         "them to a ledger.",
         source="The theorems of the plan, each with its paper",
+        uri="https://arxiv.org/abs/1311.0776",
         heading="Plan the noise of queries",
         places=("privacy.plan",),
     ),
@@ -146,6 +166,7 @@ _RULES: Final = (
         action="Check every condition of the guarantee in the training loop; with one of them broken it is "
         "void.",
         source="Abadi et al., CCS 2016; Chua et al., ICML 2024",
+        uri="https://doi.org/10.1145/2976749.2978318",
         heading="Plan private training",
         places=("privacy.training",),
     ),
@@ -156,6 +177,7 @@ _RULES: Final = (
         action="Do not release its answers: look at the event that shows the violation, and correct the "
         "mechanism. One that is consistent is not thereby proved private.",
         source="Ding et al., CCS 2018; Clopper and Pearson, 1934",
+        uri="https://doi.org/10.1145/3243734.3243818",
         heading="Audit a mechanism",
         places=("privacy.mechanisms",),
     ),
@@ -167,6 +189,7 @@ _RULES: Final = (
         action="Do not release its answers: look at the call of noise and at the neighbour that are named, "
         "and correct the code. Code that is consistent is not thereby proved private.",
         source="Cebere et al., arXiv 2602.17454",
+        uri="https://arxiv.org/abs/2602.17454",
         heading="Audit code",
         places=("privacy.code",),
     ),
@@ -178,6 +201,7 @@ _RULES: Final = (
         action="Train with differential privacy, with more regularisation or on more rows, and audit again "
         "before the model or its scores are given out.",
         source="Carlini et al., IEEE S&P 2022; Zarifzadeh et al., ICML 2024",
+        uri="https://arxiv.org/abs/2112.03570",
         heading="Audit a model",
         places=("privacy.membership",),
     ),
@@ -189,6 +213,7 @@ _RULES: Final = (
         action="Do not give the model out: look at the clipping of each row, the noise, the sampling and "
         "what the accountant assumes of it. A training that is consistent is not thereby proved private.",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023; Mahloujifar, Melis and Chaudhuri, ICML 2025",
+        uri="https://arxiv.org/abs/2305.08846",
         heading="Audit a model",
         places=("privacy.membership.claim",),
     ),
@@ -200,6 +225,7 @@ _RULES: Final = (
         action="See in the report where the difference comes from, compare the mitigations with "
         "`trivet fairness`, and ask what the law says of them. Unsettled groups need more rows.",
         source="Feldman et al., KDD 2015; EEOC, 29 C.F.R. 1607.4(D)",
+        uri="https://doi.org/10.1145/2783258.2783311",
         heading="Audit predictions",
         places=("fairness.audit", "fairness.comparison"),
     ),
@@ -211,6 +237,7 @@ _RULES: Final = (
         action="See in the report how the groups compare by this metric. Metrics can contradict each other: "
         "decide which of them matters before the next change.",
         source="Hardt et al., NeurIPS 2016; Chouldechova, Big Data 2017",
+        uri="https://arxiv.org/abs/1610.02413",
         heading="Audit predictions",
         places=("fairness.audit.attributes.*.measures", "fairness.comparison.baseline.attributes.*.measures"),
     ),
@@ -222,6 +249,7 @@ _RULES: Final = (
         action="Look at the subgroups that are listed: a column that the model rightly uses makes subgroups "
         "with other rates, and one that it should not use does so too.",
         source="Chernozhukov, Chetverikov and Kato, Annals of Statistics 41, 2013",
+        uri="https://doi.org/10.1214/13-AOS1161",
         heading="Subgroups that nobody named",
         places=("fairness.audit.subgroups",),
     ),
@@ -243,6 +271,7 @@ _RULES: Final = (
         action="Choose among the models on the frontier; whether a rule of its own for each group may be "
         "used is a question of law.",
         source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
+        uri="https://doi.org/10.1007/s10115-011-0463-8",
         heading="Fit, mitigate, compare",
         places=("fairness.comparison.models",),
     ),
@@ -267,6 +296,7 @@ _RULES: Final = (
         title="Correction: the decision rule",
         why="The published rule names a label on every network, on a clean one too.",
         action="Read the corrected verdict, which can be no evidence.",
+        uri="https://doi.org/10.1109/SP.2019.00031",
         heading="2. The decision rule",
     ),
     Rule(
@@ -274,6 +304,7 @@ _RULES: Final = (
         title="Correction: the evaluation of the repair",
         why="The published repair is judged on the images it was made with, the target class included.",
         action="Read the corrected success rate.",
+        uri="https://arxiv.org/abs/2206.12654",
         heading="4. Evaluation on what was trained on",
     ),
     Rule(
@@ -281,6 +312,7 @@ _RULES: Final = (
         title="Correction: composition",
         why="The published split divides the budget evenly and leaves the allowed delta unused.",
         action="Use the corrected scale.",
+        uri="https://arxiv.org/abs/1311.0776",
         heading="5. Composition and adjacency",
     ),
     Rule(
@@ -289,6 +321,7 @@ _RULES: Final = (
         why="The published cohorts promote the privileged group and demote the protected one.",
         action="Massage in the direction that Kamiran and Calders define.",
         source="Kamiran and Calders, 2012",
+        uri="https://doi.org/10.1007/s10115-011-0463-8",
         heading="3. Promotion and demotion",
     ),
 )
@@ -302,6 +335,14 @@ def rule_about(place: str) -> Rule:
         (len(begin), rule)
         for rule in _RULES
         for begin in rule.places
-        if place.startswith(begin) or (EVERY in begin and matches(begin, place))
+        if place.startswith(begin) or (EVERY in begin and _matches(begin, place))
     ]
     return max(fits, key=lambda fit: fit[0])[1] if fits else CATALOGUE[REQUIREMENT]
+
+
+def _matches(begin: str, place: str) -> bool:
+    """Tell whether a place begins so; one that a stranger wrote may be no place at all."""
+    try:
+        return matches(begin, place)
+    except LookupError:
+        return False

@@ -1,6 +1,7 @@
 from .places import SHORT_NAMES as SHORT_NAMES
 from .places import Measured as Measured
 from .places import measure as measure
+from .places import measured_places as measured_places
 from .requirements import Outcome as Outcome
 from .requirements import Requirement as Requirement
 from .requirements import judge as judge

@@ -1,7 +1,7 @@
 """Value of a record at a place or under a short name, with its interval or the reason for its absence."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,14 +14,13 @@ from trivet.fairness.measures.registry import MEASURES
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
 from trivet.verdict import LEGS, ORDERS
-from trivet.wording import quote
 
 __all__ = [
     "SHORT_NAMES",
     "Measured",
     "candidate_words",
     "measure",
-    "named_place",
+    "measured_places",
     "nearest_names",
     "place_words",
     "split_bound",
@@ -356,6 +355,13 @@ def nodes_at(path: str) -> tuple[_Node, ...]:
     return tuple(here)
 
 
+def measured_places(name: str) -> tuple[str, ...]:
+    """Return the patterns of places that a short name or a place means; none where no record has them."""
+    if name in SHORT_NAMES:
+        return tuple(each.place for each in SHORT_NAMES[name])
+    return (name,) if nodes_at(name) else ()
+
+
 def values_at(path: str) -> tuple[Any, ...]:
     """Return an example of each kind of value that can stand at a place; a list where it is none alone.
 
@@ -423,44 +429,3 @@ def _below(node: _Node, path: str) -> Iterator[str]:
     for name, inner in node.get("properties", {}).items():
         for child in _variants(inner):
             yield from _below(child, f"{path}.{name}" if path else name)
-
-
-#: One item of each list, and the field that names it.
-_ITEMS: Final[Mapping[str, tuple[str, str]]] = {
-    "mechanisms": ("mechanism", "name"),
-    "code": ("code", "name"),
-    "attacks": ("attack", "attack"),
-    "attributes": ("attribute", "name"),
-    "measures": ("metric", "title"),
-    "groups": ("group", "group"),
-    "withheld": ("group", "group"),
-    "models": ("model", "title"),
-    "attempts": ("repair", "method"),
-}
-#: Names that say how sure a measure is, or which part of its interval is meant.
-_PARTS: Final[Mapping[str, str]] = {"value": "", "low": "lower end of ", "high": "upper end of "}
-
-
-def named_place(record: Mapping[str, Any], place: str) -> str:
-    """Return ``disparate impact of group 'Female' of attribute 'sex'``; empty where no item has a name."""
-    steps = [step.name for step in parse(place)]
-    here: Any = record
-    items: list[str] = []
-    measure: list[str] = []
-    for before, step in zip(["", *steps], steps, strict=False):
-        if isinstance(here, Sequence) and not isinstance(here, str):
-            if not is_index(step):  # every item
-                return ""
-            here = here[int(step)]
-            kind, field = _ITEMS.get(before, ("", ""))
-            if isinstance(here, Mapping) and isinstance(name := here.get(field), str):
-                items.insert(0, f"{kind} {quote(name)}")
-                measure = []
-        else:
-            here = here.get(step) if isinstance(here, Mapping) else None
-            measure.append(step)
-    if not items:
-        return ""
-    end = _PARTS.get(measure[-1]) if len(measure) > 1 else None
-    words = " ".join(measure if end is None else measure[:-1]).replace("_", " ")
-    return f"{end or ''}{words} of {' of '.join(items)}".removeprefix(" of ")

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from trivet.errors import UsageError
 from trivet.place import spelling
+from trivet.policy.names import named_place
 from trivet.policy.places import (
     SHORT_NAMES,
     Measured,
     candidate_words,
     measure,
-    named_place,
     nearest_names,
     place_words,
     split_bound,
@@ -136,6 +136,8 @@ class Outcome:
         What was measured, with the names that the record has for it; empty where the place says enough.
     places
         Where in the record each of the measurements stands.
+    broken
+        Those of them that breach it, or could not be measured.
     """
 
     requirement: str
@@ -151,6 +153,7 @@ class Outcome:
     breaching: int = 0
     subject: str = ""
     places: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -228,21 +231,22 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
         if each.value is not None and (why := misfit(requirement, each.value, each.words)):
             raise UsageError(f"[policy] require {quote(requirement.text)}: {why}.")
     worst = min(measured, key=lambda each: _margin(requirement, each))
-    breaching = sum(not _holds(requirement, each) for each in measured)
+    broken = tuple(each.place for each in measured if not _holds(requirement, each))
     return Outcome(
         requirement.text,
         requirement.path,
         worst.place,
         worst.value,
-        not breaching,
+        not broken,
         low=worst.low,
         high=worst.high,
         level=worst.level,
         reason=worst.reason or "",
         measured=len(measured),
-        breaching=breaching,
+        breaching=len(broken),
         subject=named_place(record, worst.place),
         places=tuple(each.place for each in measured),
+        broken=broken,
     )
 
 

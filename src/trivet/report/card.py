@@ -1,20 +1,18 @@
 """A model card of an audit: Hugging Face's Markdown, every number from the record."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
+from trivet.audited import has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
 from trivet.fairness.measures.registry import SELECTION
 from trivet.place import find
+from trivet.report.front_matter import audited_network, front_matter, model_index
 from trivet.report.text.values import code_span, markdown_row, markdown_text
 from trivet.report.verdicts import Verdict, verdicts
 from trivet.verdict import LEGS, sign
-from trivet.wording import one_line
 
-__all__ = ["front_matter", "model_card", "model_index"]
+__all__ = ["model_card"]
 
 #: Groups of an attribute that are listed, those farthest from parity.
 MOST_GROUPS: Final = 20
@@ -313,121 +311,6 @@ def _number(record: Mapping[str, Any], place: str) -> str:
     return f"{value_text(found.value)} {interval_text(found.low, found.high)}".strip()
 
 
-IMAGES: Final = "image-classification"
-TABLES: Final = "tabular-classification"
-NAME_CHARACTERS: Final = 120
-_ATTACKS: Final = "privacy.membership.attacks"
-#: Type, name and place below it of each metric of a repair.
-_REPAIRED: Final = (
-    ("attack_success_rate", "ASR as received", "asr.before.value"),
-    ("accuracy", "clean accuracy after the audit's repair", "clean_accuracy.after.value"),
-    ("attack_success_rate", "ASR after the audit's repair", "asr.after.value"),
-)
-
-
-def front_matter(record: Mapping[str, Any]) -> str:
-    """Write the front matter of a card, with its two fences."""
-    legs = [leg for leg in LEGS if record[leg] is not None]
-    lines = ["---", "# license: name it here; an audit cannot know it", "tags:"]
-    lines += [f"- {tag}" for tag in ("trivet", "audit", *legs)]
-    if models := model_index(record):
-        lines += ["model-index:", *_written(models, "")]
-    return "\n".join((*lines, "---"))
-
-
-def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the models that were measured on data, with their results; those without any are left out."""
-    models: list[dict[str, Any]] = []
-    if (network := network_of(record)) is not None:
-        places = [("accuracy", "clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]
-        repair = record["security"]["repair"]
-        if repair is not None and repair["attempts"]:
-            attempt = f"security.repair.attempts.{chosen_attempt(repair)}"
-            places += [(kind, name, f"{attempt}.{below}") for kind, name, below in _REPAIRED]
-        metrics = _metrics(record, places)
-        models.append(_model(network.checkpoint["name"], IMAGES, network.data, metrics))
-    if (privacy := record["privacy"]) is not None and (membership := privacy["membership"]) is not None:
-        places = (
-            ("accuracy", "accuracy on rows outside the training data", "privacy.membership.test_accuracy"),
-            *(
-                (
-                    "roc_auc",
-                    f"AUROC of the membership attack {attack['attack']}",
-                    f"{_ATTACKS}.{place}.auroc.value",
-                )
-                for place, attack in enumerate(membership["attacks"])
-            ),
-        )
-        models.append(_model(membership["model"], TABLES, membership["data"], _metrics(record, places)))
-    fairness = record["fairness"]
-    if fairness is not None and not demonstrates(fairness) and (audit := fairness["audit"]) is not None:
-        models.append(_model(audit["prediction"], TABLES, audit["data"], _impacts(record, audit)))
-    return [model for model in models if model["results"][0]["metrics"]]
-
-
-def _shown_name(text: object) -> str:
-    """Write an untrusted name on one line, truncated."""
-    return one_line(text, limit=NAME_CHARACTERS).strip() or "unnamed"
-
-
-def _impacts(record: Mapping[str, Any], audit: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the disparate impact of each attribute's group that is farthest from parity."""
-    places: list[tuple[str, str, str]] = []
-    for number, attribute in enumerate(audit["attributes"]):
-        for row, group in enumerate(attribute["groups"]):
-            if group["group"] == attribute["most_disparate"] and group["disparate_impact"] is not None:
-                name = f"disparate impact of {attribute['name']} {group['group']}"
-                place = f"fairness.audit.attributes.{number}.groups.{row}.disparate_impact.value"
-                places.append(("disparate_impact", name, place))
-        for which, measure in enumerate(attribute["measures"]):
-            for row, group in enumerate(measure["groups"]):
-                if measure["metric"] != SELECTION and group["group"] == measure["most_disparate"]:
-                    name = f"{measure['title']} ratio of {attribute['name']} {group['group']}"
-                    place = f"fairness.audit.attributes.{number}.measures.{which}.groups.{row}.ratio.value"
-                    places.append((f"{measure['metric']}_ratio", name, place))
-    return _metrics(record, places)
-
-
-def _metrics(record: Mapping[str, Any], places: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    found = ((kind, name, measured(record, place)) for kind, name, place in places)
-    return [
-        {"type": kind, "value": number.value, "name": _shown_name(name)}
-        for kind, name, number in found
-        if number is not None
-    ]
-
-
-def _model(name: str, task: str, data: str, metrics: list[dict[str, Any]]) -> dict[str, Any]:
-    identifier = re.sub(r"[^a-z0-9/._-]+", "-", data.lower()).strip("-") or "unnamed"
-    dataset = {"name": _shown_name(data), "type": identifier[:NAME_CHARACTERS]}
-    results = [{"task": {"type": task}, "dataset": dataset, "metrics": metrics}]
-    return {"name": _shown_name(name), "results": results}
-
-
-def _written(value: Any, indent: str) -> Iterator[str]:
-    """Write plain values as block YAML, every text as a JSON string."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if isinstance(each, Mapping | list):
-                yield f"{indent}{key}:"
-                yield from _written(each, f"{indent}  " if isinstance(each, Mapping) else indent)
-            else:
-                yield f"{indent}{key}: {_scalar(each)}"
-    else:
-        for each in value:
-            first, *others = _written(each, f"{indent}  ")
-            yield f"{indent}- {first.removeprefix(f'{indent}  ')}"
-            yield from others
-
-
-def _scalar(value: str | float) -> str:
-    """Write a text or a number; YAML takes a number with an exponent and no dot for a text."""
-    written = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) or "e" not in written or "." in written:
-        return written
-    return written.replace("e", ".0e")
-
-
 _SECTIONS: Final = {
     "security": ("Security", security_section),
     "privacy": ("Privacy", privacy_section),
@@ -449,9 +332,22 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
 }
 
 
-def model_card(audit: ReadAudit) -> str:
-    """Write a model card: front matter with a model index, then what was found, leg by leg."""
-    return "\n".join((front_matter(audit.record), "", *_body(audit))) + "\n"
+def model_card(audit: ReadAudit, *, name: str | None = None, source: str | None = None) -> str:
+    """Write a model card: front matter with a model index, then what was found, leg by leg.
+
+    Parameters
+    ----------
+    audit
+        As `trivet.comparison.read_audit` reads it.
+    name, source
+        As `trivet.report.front_matter.front_matter` takes them.
+
+    Raises
+    ------
+    UsageError
+        The name is empty, or the source is not an http or https address.
+    """
+    return "\n".join((front_matter(audit.record, name=name, source=source), "", *_body(audit))) + "\n"
 
 
 def _body(audit: ReadAudit) -> Iterator[str]:
@@ -460,11 +356,7 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield f"# {markdown_text(record['audit']['title'])}"
     yield ""
     yield "An audit by trivet of security, privacy and fairness."
-    if has_study(record):
-        yield (
-            "Where the text says *the study*, the numbers are of trivet's built-in study on public data and "
-            "not of this model."
-        )
+    yield from _about_the_subject(record)
     yield ""
     yield "## Bias, Risks, and Limitations"
     yield ""
@@ -503,6 +395,24 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield "## How to Reproduce"
     yield ""
     yield from _reproduction(audit)
+
+
+def _about_the_subject(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of a record is not of the card's model."""
+    if has_study(record):
+        yield (
+            "Where the text says *the study*, the numbers are of trivet's built-in study on public data and "
+            "not of this model."
+        )
+    if network_of(record) is not None and audited_network(record) is None:
+        yield ""
+        yield (
+            "The network is the demonstration that comes with trivet, attacked on purpose. It is not the "
+            "model of this card, and none of its results are in the front matter."
+        )
+    if not model_index(record):
+        yield ""
+        yield "Nothing here was measured on a model of yours: the front matter has no results."
 
 
 def _subject(verdict: Verdict) -> str:

@@ -12,8 +12,9 @@ from trivet.comparison import (
     outcome_text,
     sides_text,
 )
+from trivet.comparison.results import BETTER
 from trivet.report.text.values import code_span, markdown_row, markdown_text
-from trivet.verdict import sign
+from trivet.verdict import Tone, sign
 
 __all__ = ["comparison_markdown"]
 
@@ -36,6 +37,8 @@ def _lines(comparison: Comparison, *, everything: bool) -> Iterator[str]:
     yield f"- before: {_told(comparison.before)}"
     yield f"- after: {_told(comparison.after)}"
     yield from (f"- {caution}" for caution in comparison.cautions)
+    if comparison.tolerances:
+        yield f"- tolerance: {', '.join(map(code_span, comparison.tolerances))}"
     yield ""
     if comparison.regressions:
         yield "### Regressions"
@@ -101,5 +104,7 @@ def _rows(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _outcome(change: Change) -> str:
-    mark = {"better": "✅ ", "worse": "❌ "}.get(change.judged or "", "")
+    worse: Tone = "bad" if change.measurably_worse else "unsure"
+    tone: Tone | None = None if change.judged is None else "good" if change.judged == BETTER else worse
+    mark = "" if tone is None else f"{sign(tone, 'markdown')} "
     return f"{mark}{outcome_text(change)}"

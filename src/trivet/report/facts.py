@@ -119,8 +119,16 @@ def _signed(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
-def run_page_facts(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with what its report is laid out by, under ``page``; see `scan_facts`."""
+def run_page_facts(record: Mapping[str, Any], *, told: bool = False) -> dict[str, Any]:
+    """Return a record with what its report is laid out by, under ``page``; see `scan_facts`.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    told
+        Whether findings open the report, so that it need not repeat their sentences.
+    """
     scan = (record.get("security") or {}).get("scan")
     result = None if scan is None else TypeAdapter(ScanResult).validate_python(scan)
-    return {**record, "page": scan_facts(result, most=MOST_PRINTED_ROWS)}
+    return {**record, "page": {**scan_facts(result, most=MOST_PRINTED_ROWS), "told": told or None}}

@@ -17,6 +17,8 @@ from trivet.audited import verdicts_of
 from trivet.comparison import Headline, headline_of, read_audit, value_text
 from trivet.errors import DataError, RecordError, ReportError, UsageError
 from trivet.record import METRICS
+from trivet.findings.formats import read_findings
+from trivet.findings.summary import summary_of
 from trivet.report.text.values import escape_html
 from trivet.report.trend import Point, small_line
 from trivet.report.verdicts import HEADINGS
@@ -27,9 +29,8 @@ from trivet.work.result_files import make_folder, write_text
 
 __all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "trend_sections", "write_index"]
 
-#: Beside a record: what was found in it, and the level that fails the gate.
+#: Beside a record: what was found in it.
 FINDINGS: Final = "findings.json"
-BREACH: Final = "breach"
 GATE: Final = "gate"
 #: Folders below the first; deeper ones are not looked into.
 DEPTH: Final = 8
@@ -126,21 +127,19 @@ def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
         _utc(audit.noted("started")),
         tuple(words),
         REPORT if REPORT in files else None,
-        _gate(folder / FINDINGS) if FINDINGS in files else None,
+        _gate(folder / FINDINGS, audit.record) if FINDINGS in files else None,
         headline_of(audit.record),
     )
 
 
-def _gate(path: Path) -> Word:
-    """Read of the findings of an audit whether any is a breach."""
+def _gate(path: Path, record: Mapping[str, Any]) -> Word:
+    """Read of an audit's findings what its policy says of it, in the words of its card."""
     try:
-        levels = [each["level"] for each in json.loads(read_bounded(path, MOST_BYTES))["findings"]]
-    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        found = read_findings(read_bounded(path, MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError):
         return Word(GATE, "unsure", "UNREADABLE")
-    if BREACH in levels:
-        count = levels.count(BREACH)
-        return Word(GATE, "bad", f"FAILED, {count} breach{'es'[: 2 * (count != 1)]}")
-    return Word(GATE, "good", "PASSED")
+    summary = summary_of(record, found)
+    return Word(GATE, summary.tone, summary.word)
 
 
 def _reader(

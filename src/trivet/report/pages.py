@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 
 from trivet.comparison import Comparison, outcome_text, sides_text
+from trivet.findings.summary import LegSummary, Made, Summary, leg_summaries
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
 from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, watch_facts
@@ -71,13 +72,32 @@ def write_page(
         **to_jsonable_python(legs),
         **page.facts(result),
     }
-    made = {"version": version("trivet"), "data": path.with_suffix(".json").name}
+    made = {"version": version("trivet"), "data": path.with_suffix(".json").name, "told": None}
     facts["page"] = made | facts.get("page", {})
     prose = read_prose(*page.prose)
     prose = {name: prose[name] for name in sorted(prose, key=lambda name: page.moved.get(name, name))}
     document = make_document(facts, prose, pictures=pictures)
-    source = html_page(document, page.verdicts(result), figures, record=facts)
+    source = html_page(document, _summary(page, result, facts), figures, record=facts)
     return write_text(path, source), *files
+
+
+def _summary(page: Page, result: object, facts: Mapping[str, Any]) -> Summary:
+    """Summarise one result: no policy, and so its verdict stands in the place of an outcome."""
+    verdicts = page.verdicts(result)
+    known = {leg: facts[leg] for leg in LEGS if isinstance(facts.get(leg), Mapping)}
+    audited = [replace(leg, word="", tone="note") for leg in leg_summaries(known, Made()) if leg.parts]
+    judged = [LegSummary(each.leg, each.tone, each.word, (), each.text) for each in verdicts]
+    first = next((each for each in judged if each.leg == "repair"), judged[0])
+    return Summary(
+        title=facts["audit"]["title"],
+        word=first.word,
+        tone=first.tone,
+        against=first.reason if len(judged) == 1 else "",
+        counted="",
+        made=Made(version("trivet")),
+        seed=None,
+        legs=(*(judged if len(judged) > 1 else ()), *audited),
+    )
 
 
 def write_with_result(page: Page, result: Any, folder: Path) -> tuple[Path, ...]:

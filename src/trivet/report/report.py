@@ -9,6 +9,7 @@ from typing import Any
 from trivet.audited import has_study
 from trivet.errors import ReportError
 from trivet.findings import Finding
+from trivet.findings.summary import Made, summary_of
 from trivet.report.facts import run_page_facts as page_facts
 from trivet.report.text import tree
 from trivet.report.text.document import (
@@ -19,7 +20,6 @@ from trivet.report.text.document import (
     read_prose,
     read_templates,
 )
-from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 from trivet.report.write.pdf import Engine, write_pdf
 from trivet.report.write.tex import macros_source, tex_source
@@ -49,6 +49,7 @@ def write_report(
     templates: Sequence[str | Path] | None = None,
     pictures: Pictures | None = None,
     findings: Sequence[Finding] = (),
+    made: Made | None = None,
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
 
@@ -72,7 +73,9 @@ def write_report(
         What `trivet.report.figures.pictures` says of each figure, by its name; without it a figure's caption
         stands for its description.
     findings
-        Of the record; the page opens with them.
+        Of the record; page and paper open with them.
+    made
+        By which trivet and when the audit was made; None where nothing says so.
 
     Raises
     ------
@@ -86,20 +89,21 @@ def write_report(
         prose = read_prose("study" if has_study(record) else "own", *OWN)
     else:
         prose = read_templates(*map(Path, templates))
-    facts = page_facts(record)
+    facts = page_facts(record, told=bool(findings))
     document = make_document(facts, prose, pictures=pictures, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
-    tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())
+    summary = summary_of(record, findings, made)
+    tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix(), summary)
     if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
         raise ReportError("; ".join(complaints))
-    page = html_page(document, verdicts(record), figures, record=facts, findings=findings)
+    page = html_page(document, summary, figures, record=facts)
     files = {name: out / name for name in ("report.tex", "macros.tex", "report.pdf", "report.html")}
     make_folder(out)
     write_text(files["macros.tex"], macros)
     write_text(files["report.tex"], tex)
     write_text(files["report.html"], page)
-    used = write_pdf(document, figures, files["report.pdf"], engine=engine)
+    used = write_pdf(document, summary, figures, files["report.pdf"], engine=engine)
     return ReportFiles(
         files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
     )

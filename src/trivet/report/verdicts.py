@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.audited import JudgedPart, verdicts_of
+from trivet.findings.summary import HEADINGS
 from trivet.report.text.values import Value, make_value
 from trivet.verdict import Tone
 
 __all__ = ["HEADINGS", "Verdict", "verdicts"]
 
-#: Headings of the legs.
-HEADINGS: Final = {"security": "Security", "privacy": "Privacy", "fairness": "Fairness", "audit": "Audit"}
 _Reason = tuple[str | Value, ...]
 
 

@@ -1,7 +1,7 @@
 """The calls of the security leg: a scan and a repair, of files or of what was loaded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,6 @@ from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
 from trivet.errors import DataError, UsageError
 from trivet.security.checkpoint import (
-    DEFAULT_IMAGES,
     DEMO_TRIGGER,
     Checkpoint,
     ScanInput,
@@ -36,10 +35,18 @@ from trivet.security.scanning.reference import Reference, load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
-from trivet.security.settings import MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
+from trivet.security.settings import DEFAULT_IMAGES, MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
 from trivet.security.trigger import Stamp, Trigger
 
-__all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
+__all__ = [
+    "SuspectedChange",
+    "load_scanned",
+    "repair",
+    "repair_suspect",
+    "scan",
+    "scan_again",
+    "suspected_change",
+]
 
 
 def load_scanned(settings: ScanSettings, *, seed: int) -> ScanInput:
@@ -95,14 +102,8 @@ def repair_suspect(
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")
 
-    source = source_of(found.result.searches, label)
-    kind, profile = _kind(found.result), cast("ScanProfileName", found.result.profile)
-    search = PATCH_SEARCH
-    trigger: Stamp = found.trigger(label)
-    if kind != PATCH:
-        search = _change_search(kind, profile)
-        score = found.contract.bind(freeze(subject.checkpoint.model))
-        trigger = search.find(score, found.working, label, found.result.seed)
+    change = suspected_change(subject, found)
+    profile = cast("ScanProfileName", found.result.profile)
 
     def rescan(model: Classifier) -> ScanResult:
         checkpoint = Checkpoint(model, subject.checkpoint.info)
@@ -120,12 +121,12 @@ def repair_suspect(
         found.contract,
         found.working,
         found.held_out,
-        trigger=trigger,
+        trigger=change.trigger,
         target=label,
         method=method,
-        source=source,
-        kind=kind,
-        search=search,
+        source=change.source,
+        kind=change.kind,
+        search=change.search,
         rescan=rescan,
         bounds=RepairBounds(accuracy_loss=max_loss / 100),
         budget=budget,
@@ -133,6 +134,33 @@ def repair_suspect(
         seed=seed,
         progress=progress,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class SuspectedChange:
+    """A change of images that leads to the suspected label: a patch, or another kind that the scan found.
+
+    `source` is the class that alone it works for, None where it works for all; `search` looks for what is
+    left of it.
+    """
+
+    trigger: Stamp
+    kind: str
+    source: int | None
+    search: Search
+
+
+def suspected_change(subject: ScanInput, found: Scan) -> SuspectedChange:
+    """Return the change that a scan suspects of its label, which has to be there."""
+    label = found.result.suspected_label
+    assert label is not None
+    kind, source = _kind(found.result), source_of(found.result.searches, label)
+    if kind == PATCH:
+        return SuspectedChange(found.trigger(label), kind, source, PATCH_SEARCH)
+    search = _change_search(kind, cast("ScanProfileName", found.result.profile))
+    score = found.contract.bind(freeze(subject.checkpoint.model))
+    trigger = search.find(score, found.working, label, found.result.seed)
+    return SuspectedChange(trigger, kind, source, search)
 
 
 def _kind(result: ScanResult) -> str:

@@ -30,14 +30,13 @@ from trivet.security.reading.onnx import Program, arranged, read_onnx
 from trivet.security.reading.parts import ONNX, file_sha256, find_parts
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
-from trivet.security.settings import NetworkOptions
+from trivet.security.settings import DEFAULT_IMAGES, NetworkOptions
 from trivet.security.trigger import Trigger
 from trivet.wording import first_line, one_line, quote
 from trivet.work.bounded import require_path
 from trivet.work.confined import Confined, seconds_for
 
 __all__ = [
-    "DEFAULT_IMAGES",
     "Checkpoint",
     "ScanInput",
     "existing_checkpoint",
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
     from trivet.datasets.images import ImageSet
     from trivet.security.contract import InputContract
 
-#: What trivet's own architectures classify, for calls that give no images.
-DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
 #: Ends the name of a file whose network is code.
 PROGRAM: Final = ".pt2"
 #: What the child process imports to read weights.

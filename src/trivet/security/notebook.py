@@ -1,17 +1,16 @@
 """Notebook display of results: words, a small table, and the suspected trigger."""
 
 import io
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trivet.markup import number, panel, picture, plain, table
+from trivet.markup import TONES, number, panel, picture, plain, table
 from trivet.security.repairs.results import RepairAttempt, RepairedRate
 from trivet.security.scanning.results import LabelScan, ScanResult
-from trivet.verdict import NOT_REMOVED, REMOVED, Tone, repair_word, sign, tone
+from trivet.verdict import NOT_REMOVED, REMOVED, repair_word, sign, tone
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
@@ -20,11 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["repair_html", "scan_html", "trigger_png"]
 
-_COLOURS: Final[Mapping[Tone, str]] = {"bad": "#D55E00", "unsure": "#E69F00", "good": "#009E73"}
 #: Labels in the table: the most unusual ones.
 SHOWN_LABELS: Final = 10
 #: Screen pixels that the trigger's shorter side has at least.
 SHOWN_SIDE: Final = 112
+#: Pixels of a longer side that a notebook has to hold, as noise does not compress.
+MOST_SIDE: Final = 160
 COLOUR_CHANNELS: Final = 3
 #: Characters of a class's name.
 NAME_CHARACTERS: Final = 28
@@ -55,7 +55,7 @@ def scan_html(scan: "Scan") -> str:
         f"<p>{plain(f'The verdict is {result.calibration.summary}')}</p>" if result.calibration else "",
         f"<p>{plain(result.limits)}</p><p><small>{plain(facts)}</small></p>",
     ]
-    return panel(_COLOURS[tone(result.verdict)], title, result.checkpoint.name, parts)
+    return panel(TONES[tone(result.verdict)], title, result.checkpoint.name, parts)
 
 
 def repair_html(repair: "Repair") -> str:
@@ -88,7 +88,7 @@ def repair_html(repair: "Repair") -> str:
         table(header, rows, marked=marked),
         f"<p><small>{plain(facts)}</small></p>",
     ]
-    return panel(_COLOURS[tone(word)], title, f"label {result.target}", parts)
+    return panel(TONES[tone(word)], title, f"label {result.target}", parts)
 
 
 def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> bytes:
@@ -97,6 +97,7 @@ def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> byte
     levels = np.rint(255 * np.clip(stamped, 0, 1)).astype(np.uint8)
     colour = len(levels) == COLOUR_CHANNELS
     image = Image.fromarray(np.moveaxis(levels, 0, -1) if colour else levels[0])
+    image.thumbnail((MOST_SIDE, MOST_SIDE), Image.Resampling.BOX)
     factor = max(1, -(-SHOWN_SIDE // min(image.size)))
     larger = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     stream = io.BytesIO()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trivet.estimate import Columns
+from trivet.result import Table
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,13 @@ class ContractCandidate:
     images: int
 
 
-@dataclass(frozen=True)
-class ContractCheck:
+@dataclass(frozen=True, repr=False)
+class ContractCheck(
+    Table,
+    head=("best.name", "finding", "loss", "mismatch"),
+    rows="candidates",
+    columns=("name", "clean_accuracy", "images"),
+):
     """The declared input contract against the usual candidates."""
 
     declared: ContractCandidate

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trivet.datasets.fitting import Fit
 
 __all__ = [
+    "DEFAULT_IMAGES",
     "DEMO",
     "MAX_LOSS",
     "PROFILES",
@@ -85,6 +86,8 @@ MAX_LOSS: Final = 1.0
 
 #: Stands for the embedded network.
 DEMO: Final = "demo"
+#: What trivet's own architectures classify, for calls that give no images.
+DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
@@ -16,9 +16,8 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
-from trivet.privacy.membership.results import BARE, Claim
-from trivet.privacy.membership.subject import ModelRows, load_subject
-from trivet.settings import Share
+from trivet.privacy.membership.settings import ModelOptions
+from trivet.privacy.membership.subject import load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
@@ -159,7 +158,6 @@ if TYPE_CHECKING:
     from trivet.privacy.membership.audit import AuditedModel
     from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
-AttackName = Literal["all", "lira-online", "lira-offline", "rmia", "quantile"]
 MODEL_RESULT = "membership.json"
 SCORES = "membership-scores.npz"
 #: Rows of people who can be named; a file of its own, so that the others can be given out.
@@ -180,17 +178,8 @@ def audit_model(
     table: Path | None = None,
     /,
     *,
-    rows: ModelRows,
-    model: str = "logistic",
-    attack: AttackName = "all",
-    shadows: int = 64,
-    canaries: int = 0,
-    epsilon: float | None = None,
-    delta: float = 0.0,
-    claim: Claim = BARE,
-    fdr: Share = 0.05,
+    settings: ModelOptions,
     workers: Workers = None,
-    device: str = "cpu",
     seed: RandomSeed = 0,
     out: Path | None = None,
     json: Json = False,
@@ -204,36 +193,13 @@ def audit_model(
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE; without it and without --images, Adult with the
         features of the study.
-    model
-        logistic, boosting, tree, or package.module:factory of your own, which returns a scikit-learn
-        classifier or a torch.nn.Module; for Adult also no-gender, reweighed, promotion-demotion and
-        massaging, as in the study.
-    attack
-        Which attack, or all.
-    shadows
-        Models that are trained to compare with; 0 for the attack quantile alone, which needs none.
-    canaries
-        Rows to plant in one more training, for a lower bound on epsilon.
-    epsilon
-        Epsilon that is claimed for the training, which planted rows and the attacks test; each row is then
-        inside by the toss of a coin.
-    delta
-        Delta of the claim, at which epsilon is bounded; above 0 for a gaussian claim.
-    claim
-        What is claimed of the training: a bare epsilon and delta; or gaussian, to tell no more than Gaussian
-        noise does, as DP-SGD claims, of which the same guesses refute more.
-    fdr
-        False discovery rate of the list of exposed members: the share of it that are none, at most, on
-        average.
-    device
-        Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is one.
-        Each worker has a network there. Results are the same bit for bit on the processor only.
     out
         Folder for the result, the scores, the page and the pictures; a killed run goes on there.
     """
-    from trivet.privacy.membership.audit import ATTACKS, attack_model  # noqa: PLC0415 - scikit-learn
+    from trivet.privacy.membership.audit import attack_subject  # noqa: PLC0415 - scikit-learn
 
-    if model in STUDY_MODELS and (table is not None or rows.images is not None):
+    model = settings.model
+    if model in STUDY_MODELS and (table is not None or settings.images is not None):
         raise UsageError(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
@@ -242,29 +208,14 @@ def audit_model(
     started = perf_counter()
     with report_progress() as progress:
         progress("audit", "loading", None)
-        subject = load_subject(table, rows, seed=seed)
-        found = attack_model(
-            STUDY_MODELS.get(model, model),
-            subject.features,
-            subject.labels,
-            groups=subject.groups,
-            unit=subject.units,
-            shadows=shadows,
-            attacks=tuple(ATTACKS) if attack == "all" else (attack,),
-            canaries=canaries,
-            epsilon=epsilon,
-            delta=delta,
-            claim=claim,
-            fdr=fdr,
+        subject = load_subject(table, settings, seed=seed)
+        found = attack_subject(
+            subject,
+            settings,
+            estimator=STUDY_MODELS.get(model, model),
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
-            device=device,
             seed=seed,
-            data=one_line(subject.name),
-            model=model,
-            unit_name=rows.unit or "a unit",
-            numbers=subject.numbers,
-            own_process=":" in model,  # the user's code may exit
             progress=lambda step, share: progress("audit", step, share),
         )
         files: tuple[Path, ...] = ()

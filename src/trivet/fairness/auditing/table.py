@@ -11,7 +11,7 @@ from trivet.fairness.auditing.groups import named_values
 from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
-from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
+from trivet.fairness.auditing.rows import AuditRows, Predicted, adult_rows, read_predicted, read_rows
 from trivet.fairness.auditing.settings import (
     ADULT,
     USUAL_CUT,
@@ -33,7 +33,7 @@ from trivet.tables.opening import Table, open_table, table_file
 from trivet.tables.settings import DecimalMark, Encoding, Thousands
 from trivet.wording import quote
 
-__all__ = ["audit", "audit_table", "compare"]
+__all__ = ["audit", "audit_table", "compare", "rows_of", "scored_of"]
 
 Progress = Callable[[str, float | None], object]
 
@@ -106,28 +106,8 @@ def _compare(
     settings: TableSettings, estimator: Any, *, seed: int, workers: int | None, progress: Progress
 ) -> FairnessComparison:
     names = chosen_mitigations(settings.mitigate)
-    noted: tuple[Caution, ...] = ()
     progress("loading", None)
-    notes: Sequence[str] = ()
-    if settings.table == ADULT:
-        data = adult_rows(settings.sensitive or GENDER)
-    else:
-        shape = shape_of(settings)
-        with open_table(settings.table, reading=settings.reading) as opened:
-            shaped, notes = shape_table(opened, shape)
-            data = read_rows(
-                shaped,
-                label=settings.label or "",
-                sensitive=settings.sensitive,
-                positive=settings.positive,
-                weight=settings.weight,
-                made_of=[name for names in shape.one_hot.values() for name in names],
-                ignored=settings.ignore,
-                limit=settings.rows,
-                seed=seed,
-            )
-            data = replace(data, sources=shape.sources)
-            noted = _noted(opened, data.features.notes)
+    data, notes, noted = rows_of(settings, seed=seed)
     compared = compare_mitigations(
         data,
         estimator=estimator,
@@ -147,6 +127,62 @@ def _compare(
         compared,
         baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
     )
+
+
+def rows_of(settings: TableSettings, *, seed: int) -> tuple[AuditRows, Sequence[str], tuple[Caution, ...]]:
+    """Return the rows that models are fitted on, notes on rows, and cautions on columns."""
+    if settings.table == ADULT:
+        return adult_rows(settings.sensitive or GENDER), (), ()
+    shape = shape_of(settings)
+    with open_table(settings.table, reading=settings.reading) as opened:
+        shaped, notes = shape_table(opened, shape)
+        data = read_rows(
+            shaped,
+            label=settings.label or "",
+            sensitive=settings.sensitive,
+            positive=settings.positive,
+            weight=settings.weight,
+            made_of=[name for names in shape.one_hot.values() for name in names],
+            ignored=settings.ignore,
+            limit=settings.rows,
+            seed=seed,
+        )
+        return replace(data, sources=shape.sources), notes, _noted(opened, data.features.notes)
+
+
+def scored_of(settings: TableSettings, *, seed: int) -> tuple[Predicted, float] | None:
+    """Return the rows of a table with scores and labels, and the place of the cut; None of another table."""
+    if settings.score is None or settings.label is None:
+        return None
+    scale, design = scale_of(settings), design_of(settings)
+    if not design.of_rows:
+        return None
+    with open_table(settings.table, reading=settings.reading) as opened:
+        shaped, _ = shape_table(opened, shape_of(settings), design.amount)
+        asked = USUAL_CUT if settings.cut is None else settings.cut
+        cut = placed_cut(shaped, settings.score, asked, scale=scale, design=design)
+        counts = group_counts(
+            shaped,
+            settings.label,
+            settings.score,
+            settings.sensitive,
+            positive=settings.positive,
+            cut=cut,
+            scale=scale,
+            **asdict(design),
+        )
+        predicted = read_predicted(
+            shaped,
+            counts,
+            label=settings.label,
+            prediction=settings.score,
+            cut=cut,
+            scale=scale,
+            ignored=(*settings.ignore, *design.columns),
+            limit=settings.rows,
+            seed=seed,
+        )
+    return predicted, float(cut.place)
 
 
 def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:

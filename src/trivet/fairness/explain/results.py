@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trivet.result import Table
 from trivet.wording import listed, one_line
 
 __all__ = [
@@ -106,8 +107,10 @@ class ColumnStrength:
     auc: float
 
 
-@dataclass(frozen=True)
-class ProxyStrength:
+@dataclass(frozen=True, repr=False)
+class ProxyStrength(
+    Table, head=("auc", "statement", "rows", "reason"), rows="columns", columns=("name", "auc")
+):
     """Strength of the columns other than the sensitive one as predictors of the group.
 
     Attributes

@@ -17,6 +17,7 @@ from trivet.fairness.intervals.comparisons import p_values, ratio_limits
 from trivet.fairness.intervals.shares import LARGE
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.paired import normal_quantile
+from trivet.result import Result
 from trivet.settings import Rate, Share, require
 
 __all__ = ["Detectable", "detection_power", "smallest_detectable", "smallest_disparate", "verdict_power"]
@@ -31,8 +32,8 @@ UNLIKELY = 1e-9
 MANY, SOME = 400, 25
 
 
-@dataclass(frozen=True)
-class Detectable:
+@dataclass(frozen=True, repr=False)
+class Detectable(Result, head=("ratio", "rate", "difference", "level", "power", "reason")):
     """The smallest disparity that a sample could have shown.
 
     Attributes

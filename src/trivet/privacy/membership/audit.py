@@ -1,12 +1,14 @@
 """Does a model give away who was in its training data: the whole audit."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +55,11 @@ from trivet.result import Table
 from trivet.settings import Count, Seed, SettingError, Share, require
 from trivet.wording import one_line, quote
 
-__all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
+if TYPE_CHECKING:
+    from trivet.privacy.membership.settings import ModelOptions
+    from trivet.privacy.membership.subject import MembershipData
+
+__all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "attack_subject", "audit_model"]
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], object]
@@ -117,7 +123,7 @@ def audit_model(
         Of everything random, from 0 to 2^32 - 1.
     **settings
         ``groups``, ``target``, ``members``, ``tossed``, ``shadows``, ``attacks``, ``canaries``, ``epsilon``,
-        ``delta``, ``claim``, ``fdr``, ``workers``, ``work``, ``device``: as of `attack_model`.
+        ``delta``, ``claim``, ``fdr``, ``workers``, ``work``, ``device``, ``budget``: as of `attack_model`.
 
     Returns
     -------
@@ -133,7 +139,8 @@ def audit_model(
         if y is None or positive or group or ignore or rows is not None:
             raise UsageError("give features X and classes y, or a table and the name of its label.")
         return attack_model(estimator, X, y, unit=unit, seed=seed, **settings).result
-    from trivet.privacy.membership.subject import ModelRows, load_subject  # noqa: PLC0415 - it loads DuckDB
+    from trivet.privacy.membership.settings import ModelRows  # noqa: PLC0415
+    from trivet.privacy.membership.subject import load_subject  # noqa: PLC0415 - it loads DuckDB
 
     if y is not None:
         raise UsageError("a table has its label; leave out y.")
@@ -156,6 +163,44 @@ def audit_model(
     return attack_model(
         estimator, subject.features, subject.labels, unit=subject.units, seed=seed, **given
     ).result
+
+
+def attack_subject(
+    subject: "MembershipData",
+    settings: "ModelOptions",
+    *,
+    seed: int,
+    estimator: Any = None,
+    workers: int | None = None,
+    work: str | Path | None = None,
+    progress: Progress | None = None,
+) -> AuditedModel:
+    """Train the model of some settings with its shadow models on rows, and attack it; see `attack_model`."""
+    return attack_model(
+        settings.model if estimator is None else estimator,
+        subject.features,
+        subject.labels,
+        groups=subject.groups,
+        unit=subject.units,
+        shadows=settings.shadows,
+        attacks=tuple(ATTACKS) if settings.attack == "all" else (settings.attack,),
+        canaries=settings.canaries,
+        epsilon=settings.epsilon,
+        delta=settings.delta,
+        claim=settings.claim,
+        fdr=settings.fdr,
+        workers=workers,
+        work=work,
+        device=settings.device,
+        seed=seed,
+        data=one_line(subject.name),
+        model=settings.model,
+        unit_name=settings.unit or "a unit",
+        numbers=subject.numbers,
+        own_process=":" in settings.model,  # the user's code may exit
+        budget=settings.budget,
+        progress=progress,
+    )
 
 
 def attack_model(
@@ -184,13 +229,15 @@ def attack_model(
     unit_name: str = "a unit",
     numbers: ArrayLike | None = None,
     own_process: bool = False,
+    budget: float | None = None,
     progress: Progress | None = None,
 ) -> AuditedModel:
     """Attack a model with shadow models that were trained in the same way on other parts of the data."""
     # With `epsilon` the claim is tested: by `canaries`, which are planted in a training of their own, and by
     # the units that a fair coin each put into the audited model's training. These are all units where trivet
     # trains it, and otherwise those that `tossed`, shape (rows,), marks. `fdr` is the false discovery rate of
-    # the list of members; `numbers` are those of the rows in a larger table, their places where None.
+    # the list of members; `numbers` are those of the rows in a larger table, their places where None. Shadow
+    # models that `budget` seconds leave no time for are left out.
     _require_settings(shadows, attacks, canaries, workers, seed)
     _require_claim(canaries, epsilon, delta, claim)
     require(Share, fdr=fdr)
@@ -238,14 +285,17 @@ def attack_model(
         audited=known is None,
     )
     with TemporaryDirectory(prefix="trivet-") if work is None else nullcontext(work) as folder:
-        signals = train_models(
+        signals, done = train_models(
             recipe,
             design.training,
             Path(folder),
             workers=(os.cpu_count() or 1) if workers is None else workers,
             own_process=own_process,
+            spare=shadows,
+            is_up=_clock(budget),
             progress=lambda share: say("training shadow models", share),
         )
+    shadows = _enough(done, shadows, budget)
     say("attacking", None)
     audited = (
         signals.of(slice(shadows, shadows + 1), slice(rows))
@@ -319,6 +369,22 @@ def attack_model(
         discoveries=discover(together, inside, places, fdr=fdr, generator=use_of(seed, CALIBRATION)),
     )
     return AuditedModel(result, mask, scores)
+
+
+def _clock(budget: float | None) -> Callable[[], bool]:
+    """Return what says that so many seconds are over, from now on; never where None."""
+    ends = math.inf if budget is None else monotonic() + budget
+    return lambda: monotonic() >= ends
+
+
+def _enough(done: int, wanted: int, budget: float | None) -> int:
+    """Return how many shadow models there are; raise UsageError where they are too few."""
+    if done < min(FEWEST_SHADOWS, wanted):
+        raise UsageError(
+            f"the budget of {budget:g} s was used when {done} of {wanted} shadow models were trained, and "
+            f"the attacks need {FEWEST_SHADOWS} or more. Give a larger budget, or fewer rows."
+        )
+    return done
 
 
 def _planted(evidence: Evidence, signals: Signals, design: Design, shadows: int) -> Tossed | None:

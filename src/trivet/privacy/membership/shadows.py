@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -150,15 +150,20 @@ def train_models(
     workers: int,
     progress: Callable[[float], object],
     own_process: bool = False,
-) -> Signals:
-    """Train every model on its rows and let it score all rows, one thread a model."""
+    spare: int = 0,
+    is_up: Callable[[], bool] = lambda: False,
+) -> tuple[Signals, int]:
+    """Train every model on its rows and let it score all rows, one thread a model.
+
+    When `is_up` says that the time is, those of the first `spare` models that are not done are left out, and
+    with them the rest of their pairs. Returns the signals, and how many of the first `spare` are among them.
+    """
     # Each model has a file in `folder`, written whole or not at all, and kept when it belongs to the same
     # rows, halves, recipe, seed and versions: a run that was killed goes on and ends with the same bits.
     models, rows = training.inside.shape
     if not models:
-        return Signals(
-            **{name: np.empty((0, rows), dtype=bool if name == FIELDS[-1] else float) for name in FIELDS}
-        )
+        nothing = {name: np.empty((0, rows), dtype=bool if name == FIELDS[-1] else float) for name in FIELDS}
+        return Signals(**nothing), 0
     identity = _identity(recipe, training)
     kept: dict[int, dict[str, NDArray[Any]]] = {}
     with hold_results(folder):
@@ -167,16 +172,23 @@ def train_models(
             if found is not None:
                 kept[model] = found
         progress(len(kept) / models)
-        missing = [model for model in range(models) if model not in kept]
+        # Those that cannot be spared come first.
+        missing = [model for model in (*range(spare, models), *range(spare)) if model not in kept]
+        needed = set(range(spare, models))
         with _shared_rows(training, folder):
-            for model, signals in _trained(
-                recipe, training, folder, missing, workers=workers, own_process=own_process
-            ):
-                _write(_file(folder, model), identity, signals)
-                kept[model] = signals
-                progress(len(kept) / models)
-    stacked = {name: np.stack([kept[model][name] for model in range(models)]) for name in FIELDS}
-    return Signals(**stacked)
+            trained = _trained(recipe, training, folder, missing, workers=workers, own_process=own_process)
+            with closing(trained):
+                while not (is_up() and needed <= kept.keys()):
+                    if (found := next(trained, None)) is None:
+                        break
+                    model, signals = found
+                    _write(_file(folder, model), identity, signals)
+                    kept[model] = signals
+                    progress(len(kept) / models)
+    # Models 2k and 2k + 1 are trained on the two halves of one division.
+    done = next((model // 2 * 2 for model in range(spare) if model not in kept), spare)
+    chosen = [*range(done), *range(spare, models)]
+    return Signals(**{name: np.stack([kept[model][name] for model in chosen]) for name in FIELDS}), done
 
 
 def signals_of(model: Any, features: Any, labels: NDArray[np.int64], classes: int) -> Signals:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.settings import Count, Settings
+from trivet.privacy.membership.settings import ModelRows
 from trivet.tables.opening import Table, table_file
 from trivet.wording import one_line, quote
 
-__all__ = ["MembershipData", "ModelRows", "load_subject"]
+__all__ = ["MembershipData", "load_subject"]
 
 if TYPE_CHECKING:
     from trivet.tables.features import Features
@@ -33,32 +33,6 @@ class MembershipData:
     groups: dict[str, NDArray[Any]]
     units: NDArray[Any] | None = None
     numbers: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelRows(Settings):
-    """Rows that a model is audited on, beside the table.
-
-    Attributes
-    ----------
-    label : Of a table: the column that the model predicts.
-    positive : Of a table: predict this value of the label against all others.
-    group : Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
-    unit : Of a table: the column that says whose row it is. All rows of a person are then inside or outside
-        together, and the person is what is attacked; without it each row counts as a person.
-    ignore : Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and
-        dates.
-    images : Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
-    rows : Use at most that many rows, drawn at random.
-    """
-
-    label: str | None = None
-    positive: str | None = None
-    group: tuple[str, ...] = ()
-    unit: str | None = None
-    ignore: tuple[str, ...] = ()
-    images: str | None = None
-    rows: Count | None = None
 
 
 def load_subject(table: Any, asked: ModelRows, *, seed: int) -> MembershipData:

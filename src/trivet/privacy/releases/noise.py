@@ -18,14 +18,17 @@ from fractions import Fraction
 from importlib.metadata import version
 from typing import Any, Final
 
-from opendp.domains import atom_domain, vector_domain
-from opendp.measurements import make_gaussian, make_laplace, make_noisy_max
-from opendp.measures import max_divergence, zero_concentrated_divergence
-from opendp.metrics import absolute_distance, l1_distance, l2_distance, linf_distance
-from opendp.mod import enable_features
-
-from trivet.errors import TrivetError, UsageError
+from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.privacy import laplace
+
+try:
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian, make_laplace, make_noisy_max
+    from opendp.measures import max_divergence, zero_concentrated_divergence
+    from opendp.metrics import absolute_distance, l1_distance, l2_distance, linf_distance
+    from opendp.mod import enable_features
+except ModuleNotFoundError as error:
+    raise missing_extra(error, "a private release") or error from error
 
 __all__ = [
     "EXPONENTIAL",

@@ -292,8 +292,13 @@ class PastLedger:
     rho: str
 
 
-@dataclass(frozen=True)
-class LedgerState:
+@dataclass(frozen=True, repr=False)
+class LedgerState(
+    Table,
+    head=("unit", "epsilon", "left_epsilon", "delta", "left_delta", "rho", "left_rho", "accounting"),
+    rows="entries",
+    columns=("time", "query", "epsilon", "delta", "rho", "state"),
+):
     """A budget, what was spent of it, and what is left.
 
     Attributes

@@ -1,6 +1,7 @@
-"""Figure of the effects: each remedy of a leg, and by how much the figures of the other legs change."""
+"""Figures of the effects: every change with its interval, remedies on all legs at once, and classes."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from trivet.effects.results import (
     WORSE,
     Effect,
     EffectMatrix,
+    Frontier,
     Intervention,
     Measurement,
 )
@@ -30,11 +32,13 @@ from trivet.report.figures.style import (
     PUBLISHED,
     PUBLISHED_TEXT,
     SMALL,
+    drawn_name,
     drawn_text,
     new_figure,
     signed,
     styled,
 )
+from trivet.wording import one_line
 
 __all__ = ["FIGURES"]
 
@@ -43,6 +47,8 @@ ROW_HEIGHT: Final = 0.2
 AROUND: Final = 0.66
 NAME_POINTS: Final = 84
 COLUMN_POINTS: Final = 62
+#: Columns side by side.
+MOST_COLUMNS: Final = 7
 #: Mark, colour and filling of each outcome; no two differ by colour alone.
 _MARKS: Final = {
     WORSE: ("D", ATTACKED, ATTACKED),
@@ -61,7 +67,7 @@ def has_effects(matrix: EffectMatrix) -> bool:
 @styled
 def draw_effects(matrix: EffectMatrix) -> Figure:
     """Show the change of each figure under each remedy as a mark with its interval, leg by leg."""
-    blocks = _blocks(matrix)
+    blocks = _wrapped(_blocks(matrix))
     heights = [AROUND + ROW_HEIGHT * len(rows) for rows, _ in blocks]
     figure = new_figure(width=PAGE_WIDTH, height=sum(heights) + 0.3)
     grid = figure.add_gridspec(len(blocks), max(len(columns) for _, columns in blocks), height_ratios=heights)
@@ -123,6 +129,22 @@ def _blocks(matrix: EffectMatrix) -> list[tuple[list[Intervention], list[Measure
     return [(rows, [each for each in matrix.measurements if each.name in names]) for rows, names in blocks]
 
 
+def _wrapped(
+    blocks: Sequence[tuple[list[Intervention], list[Measurement]]],
+) -> list[tuple[list[Intervention], list[Measurement]]]:
+    """Give columns that are more than a line holds lines of their own, by leg and as even as they come."""
+    found: list[tuple[list[Intervention], list[Measurement]]] = []
+    for rows, columns in blocks:
+        several = [columns]
+        if len(columns) > MOST_COLUMNS:
+            several = [list(same) for _, same in groupby(columns, key=lambda column: column.leg)]
+        for same in several:
+            lines = -(-len(same) // MOST_COLUMNS)
+            size = -(-len(same) // lines)
+            found += [(rows, same[first : first + size]) for first in range(0, len(same), size)]
+    return found
+
+
 def _cell(matrix: EffectMatrix, row: Intervention, column: Measurement) -> Effect | None:
     found = (
         effect
@@ -178,6 +200,181 @@ def _key(outcome: str) -> Line2D:
     )
 
 
+#: Points of a remedy's name beside a frontier, and of a column's name above it.
+REMEDY_POINTS: Final = 118
+AXIS_POINTS: Final = 74
+
+
+def has_frontier(matrix: EffectMatrix) -> bool:
+    """Tell whether remedies were weighed against each other."""
+    return bool(matrix.frontiers)
+
+
+@styled
+def draw_frontier(matrix: EffectMatrix) -> Figure:
+    """Show each remedy as a row, and each figure of every leg as a column, with intervals.
+
+    A filled mark and a bold name stand for a remedy that no other betters in all figures at once. The thin
+    line is the system as it is.
+    """
+    shown = matrix.frontiers
+    heights = [AROUND + ROW_HEIGHT * len(each.points) for each in shown]
+    figure = new_figure(width=PAGE_WIDTH, height=sum(heights) + 0.3)
+    grid = figure.add_gridspec(len(shown), max(len(each.axes) for each in shown), height_ratios=heights)
+    for place, frontier in enumerate(shown):
+        names = [drawn_text(point.title, width=REMEDY_POINTS) or "a remedy" for point in frontier.points]
+        best = [point.on_frontier is True for point in frontier.points]
+        for number, axis in enumerate(frontier.axes):
+            axes = figure.add_subplot(grid[place, number])
+            _draw_axis(axes, frontier, number)
+            lines = [drawn_text(line, width=AXIS_POINTS) for line in axis.short.split("\n")]
+            axes.set_title("\n".join([*lines, _WHICH_WAY[axis.better]]), fontsize=SMALL)
+            name_rows(axes, names if number == 0 else [""] * len(names), best)
+    figure.legend(
+        handles=[
+            Line2D(
+                [], [], color=CORRECTED, marker="o", markersize=4, linewidth=1, label="bettered by no other"
+            ),
+            Line2D(
+                [],
+                [],
+                color=PUBLISHED,
+                marker="o",
+                markersize=4,
+                markerfacecolor="white",
+                linewidth=1,
+                label="another is as good in all and better in one",
+            ),
+        ],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        fontsize=SMALL,
+    )
+    return figure
+
+
+_WHICH_WAY: Final = {
+    "higher": "more is better \N{RIGHTWARDS ARROW}",
+    "lower": "\N{LEFTWARDS ARROW} less is better",
+}
+
+
+def _draw_axis(axes: Axes, frontier: Frontier, number: int) -> None:
+    """Draw one figure of every point."""
+    first = frontier.points[0].figures[number].value
+    if first is not None:
+        axes.axvline(first, color=INK, linewidth=0.5, linestyle=(0, (4, 3)), zorder=0.5)
+    for place, point in enumerate(frontier.points):
+        figure = point.figures[number]
+        if figure.value is None:
+            axes.annotate(
+                "not measured",
+                (0.5, place),
+                xycoords=axes.get_yaxis_transform(),
+                ha="center",
+                va="center",
+                fontsize=SMALL,
+                color=PUBLISHED_TEXT,
+                backgroundcolor="white",
+            )
+            continue
+        color = CORRECTED if point.on_frontier else PUBLISHED
+        if figure.low is not None and figure.high is not None:
+            axes.plot([figure.low, figure.high], [place, place], color=color, linewidth=1.0)
+        filling = color if point.on_frontier else "white"
+        axes.plot(figure.value, place, "o", color=color, markerfacecolor=filling, markersize=4, zorder=3)
+    axes.margins(x=0.1)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def alt_frontier(matrix: EffectMatrix) -> str:
+    """Describe `draw_frontier` in words: every figure of every remedy, and which are on the frontier."""
+    told: list[str] = []
+    for frontier in matrix.frontiers:
+        for point in frontier.points:
+            figures = ", ".join(
+                f"{axis.title} {figure:.3f}"
+                for axis, figure in zip(frontier.axes, point.figures, strict=True)
+            )
+            told.append(f"{one_line(point.title)}: {figures}.")
+        told.append(frontier.statement)
+    return f"Each remedy in the figures of several legs at once. {' '.join(told)}"
+
+
+#: Classes that a figure names under each repair: those that change most.
+MOST_CLASSES: Final = 10
+#: Repairs side by side.
+MOST_REPAIRS: Final = 4
+
+
+def has_classes(matrix: EffectMatrix) -> bool:
+    """Tell whether accuracy was measured by class."""
+    return bool(matrix.classes)
+
+
+@styled
+def draw_classes(matrix: EffectMatrix) -> Figure:
+    """Show the change of each class's accuracy under each repair, with intervals that hold at once."""
+    labels = _shown_classes(matrix)
+    repairs = list(dict.fromkeys(each.intervention for each in matrix.classes))
+    across = min(len(repairs), MOST_REPAIRS)
+    down = -(-len(repairs) // across)
+    figure = new_figure(width=PAGE_WIDTH, height=down * (AROUND + ROW_HEIGHT * len(labels)) + 0.3)
+    grid = figure.add_gridspec(down, across)
+    drawn: list[Axes] = []
+    for place, repair in enumerate(repairs):
+        axes = figure.add_subplot(grid[place // across, place % across])
+        mine = {each.label: each for each in matrix.classes if each.intervention == repair}
+        axes.axvline(0, color=INK, linewidth=0.6, zorder=0.5)
+        for row, label in enumerate(labels):
+            if (change := mine.get(label)) is None:
+                continue
+            mark, color, filling = _MARKS[change.outcome]
+            axes.plot([change.low, change.high], [row, row], color=color, linewidth=1.0)
+            axes.plot(
+                change.change, row, mark, color=color, markerfacecolor=filling, markersize=3.6, zorder=3
+            )
+        first = next(iter(mine.values()))
+        axes.set_title(
+            drawn_text(first.row, width=2 * COLUMN_POINTS) or f"repair {place + 1}", fontsize=SMALL
+        )
+        named = {each.label: each.name for each in matrix.classes}
+        names = [drawn_name(label, named[label], width=NAME_POINTS) for label in labels]
+        name_rows(axes, names if place % across == 0 else [""] * len(labels), [False] * len(labels))
+        axes.xaxis.set_major_locator(MaxNLocator(3, symmetric=False))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        drawn.append(axes)
+    _share(drawn)
+    outcomes = {each.outcome for each in matrix.classes}
+    handles = [_key(outcome) for outcome in _MARKS if outcome in outcomes]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=SMALL
+    )
+    return figure
+
+
+def _shown_classes(matrix: EffectMatrix) -> list[int]:
+    """Return the classes that change most under any repair, in their order."""
+    moved: dict[int, float] = {}
+    for each in matrix.classes:
+        moved[each.label] = max(moved.get(each.label, 0.0), abs(each.change))
+    return sorted(sorted(moved, key=lambda label: (-moved[label], label))[:MOST_CLASSES])
+
+
+def alt_classes(matrix: EffectMatrix) -> str:
+    """Describe `draw_classes` in words: every measurable change of a class."""
+    told = [
+        f"{each.row}, class {each.name}: {signed(each.change, digits=3)} "
+        f"({signed(each.low, digits=3)} to {signed(each.high, digits=3)}), {each.outcome}"
+        for each in matrix.classes
+        if each.outcome in {BETTER, WORSE}
+    ]
+    found = "; ".join(told) or "no class changes measurably"
+    return f"Change of the accuracy of each class under each repair, with its interval: {found}."
+
+
 _SHOWN: Final = ("row", "column", "before", "after", "change", "low", "high", "outcome")
 
 FIGURES: Final = (
@@ -189,5 +386,23 @@ FIGURES: Final = (
         tuple(f"effects.*.{name}" for name in _SHOWN),
         wide=lambda _: True,
         present=has_effects,
+    ),
+    FigureRow(
+        "effects_frontier",
+        "effects",
+        draw_frontier,
+        alt_frontier,
+        ("frontiers",),
+        wide=lambda _: True,
+        present=has_frontier,
+    ),
+    FigureRow(
+        "effects_classes",
+        "effects",
+        draw_classes,
+        alt_classes,
+        ("classes",),
+        wide=lambda _: True,
+        present=has_classes,
     ),
 )

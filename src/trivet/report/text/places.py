@@ -91,6 +91,7 @@ def _written(named: str, place: _Place) -> str:
 
 
 _CONDITIONS = ("when", "unless")
+_GAPS = ("Space", "SoftBreak", "LineBreak")
 
 
 def keep_what_belongs(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
@@ -146,8 +147,8 @@ def _without_holes(thing: Any) -> Any:
     if isinstance(thing, list):
         kept: list[Any] = []
         for child in map(_without_holes, thing):
-            gap = tree.is_node(child) and tree.kind(child) in tree.GAPS
-            if gap and kept and tree.is_node(kept[-1]) and tree.kind(kept[-1]) in tree.GAPS:
+            gap = tree.is_node(child) and tree.kind(child) in _GAPS
+            if gap and kept and tree.is_node(kept[-1]) and tree.kind(kept[-1]) in _GAPS:
                 continue
             if not (tree.is_node(child) and _is_hole(child)):
                 kept.append(child)
@@ -157,7 +158,7 @@ def _without_holes(thing: Any) -> Any:
 
 def _is_hole(node: tree.Node) -> bool:
     if tree.kind(node) in {"Para", "Plain"}:
-        return all(tree.kind(inline) in tree.GAPS for inline in node["c"])
+        return all(tree.kind(inline) in _GAPS for inline in node["c"])
     return tree.kind(node) == "BulletList" and not node["c"]
 
 

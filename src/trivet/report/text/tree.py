@@ -22,10 +22,6 @@ Action: TypeAlias = Callable[[Node], Nodes | None]
 
 #: Class of a division that a page folds away under its title: theory and method.
 FOLD = "fold"
-#: Attribute of a span that is left out where a page has said the sentence at that place before.
-ONCE = "once"
-#: Kinds of nodes that are nothing but room.
-GAPS = ("Space", "SoftBreak", "LineBreak")
 
 #: What has something below it. Trees come from JSON: they are plain dicts and lists.
 _BRANCHES = (list, dict)

@@ -4,26 +4,24 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache, partial
-from html import unescape
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from trivet.errors import ReportError
-from trivet.findings.finding import Finding
-from trivet.place import find
+from trivet.findings.summary import Summary
 from trivet.report.figures.registry import figure_csv
 from trivet.report.figures.style import on_dark
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import escape_html
-from trivet.report.verdicts import Verdict
-from trivet.report.write.opening import Tell, findings_section, shown_value, verdict_list
+from trivet.report.write.details import telling_figures
+from trivet.report.write.opening import Tell, card, findings_section, shown_value
 from trivet.report.write.origins import origin_lines
 from trivet.report.write.writer import Writer, pair_bars
 
@@ -40,7 +38,6 @@ _FUNCTION = re.compile(rf"(?<!<munder>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)({_AP
 _LIMIT = re.compile(rf"(<munder>(?:{_NAME}|{_APPLIED})(?:(?!</?munder>).)*</munder>){_ARGUMENT}")
 #: The bars of a norm, for which pandoc takes the sign of parallel lines, a relation.
 _NORM = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">∥</mo>')
-_TAG = re.compile(r"<[^>]*>")
 #: How a cell is aligned, which its columnalign says as well; a page's policy allows no styles in place.
 _STYLED = re.compile(r'(<mtd columnalign="\w+") style="[^"]*"')
 
@@ -167,6 +164,7 @@ def inline_svg(
     root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
     root.attrib.setdefault("fill", _BLACK)
     root.set("role", "img")
+    root.set("id", f"{prefix}drawing")
     content = ET.tostring(root, encoding="unicode")
     return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
 
@@ -243,14 +241,23 @@ def view_name(node: tree.Figure) -> str:
     return f"view:{node.name}"
 
 
-def drawing(node: tree.Figure, folder: Path, glyphs: dict[str, str]) -> str:
+def drawing(node: tree.Figure, svg: str) -> str:
     """Write a figure's drawing, which a link to it enlarges where no script does."""
-    path = folder / f"{node.name}.svg"
-    svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide, glyphs=glyphs)
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
-    across, down = map(float, _SIZE.findall(svg)[0])
-    tall = " tall" if down > _TALL * across else ""
+    across, down = _SIZE.findall(svg)[0]
+    tall = " tall" if float(down) > _TALL * float(across) else ""
     return f'<div class="drawing{tall}" id="{view_name(node)}">{svg}{close}</div>\n'
+
+
+def thumbnail(node: tree.Figure, svg: str) -> str:
+    """Write a small picture of a figure that is on the page, which leads to it."""
+    across, down = _SIZE.findall(svg)[0]
+    name = escape_html(f"{node.target.text}: {node.alt}")
+    return (
+        f'<a class="thumbnail" href="#{node.target.identifier}" aria-label="{name}">'
+        f'<svg viewBox="0 0 {across} {down}" aria-hidden="true" focusable="false">'
+        f'<use href="#{node.name}-drawing" width="{across}" height="{down}"/></svg></a>'
+    )
 
 
 def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
@@ -269,39 +276,34 @@ def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
 
 
 def html_page(
-    document: Document,
-    verdicts: Sequence[Verdict],
-    figures: Path,
-    *,
-    record: Mapping[str, Any] | None = None,
-    findings: Sequence[Finding] = (),
+    document: Document, summary: Summary | None, figures: Path, *, record: Mapping[str, Any] | None = None
 ) -> str:
-    """Write the page: verdicts, findings, abstract, contents, then the evidence."""
+    """Write the page: the card where there is one, what the findings mean, abstract, then the evidence."""
     facts = record or {}
     tell = cache(partial(origin_lines, document=document, record=facts))
-    opening = {"verdicts": verdict_list(verdicts, tell), "findings": findings_section(findings, tell)}
-    writer = _HtmlWriter(figures, facts, tell, said=_text(" ".join(opening.values())))
+    writer = _HtmlWriter(figures, facts, tell)
     whole = writer.whole(document)
     for name in ("css", "js"):
         asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
         whole["meta"][name] = writer.variable(asset)
-    whole["meta"] |= {name: writer.variable(part) for name, part in opening.items()}
+    if summary is not None:
+        telling = telling_figures(summary, tree.figures_of(document.blocks))
+        thumbnails = {leg: thumbnail(node, writer.drawings[node.name]) for leg, node in telling.items()}
+        whole["meta"]["provenance"] = writer.variable(escape_html(summary.provenance))
+        whole["meta"]["card"] = writer.variable(card(summary, tell, thumbnails))
+        whole["meta"]["findings"] = writer.variable(findings_section(summary, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
         written = write(whole, "html5", *options, f"--template={template}")
     return with_policy(with_font(with_colors(mend_mathml(written))))
 
 
-def _text(source: str) -> str:
-    """Return the text of a part of a page."""
-    return " ".join(unescape(_TAG.sub("", source)).split())
-
-
 class _HtmlWriter(Writer):
     language = "html"
 
-    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell, *, said: str) -> None:
-        self._figures, self._record, self._tell, self._said = figures, record, tell, said
+    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
+        self._figures, self._record, self._tell = figures, record, tell
+        self.drawings: dict[str, str] = {}
         self._glyphs: dict[str, str] = {}
 
     def escape(self, text: str) -> str:
@@ -327,16 +329,15 @@ class _HtmlWriter(Writer):
         title = [*number, *self.set(node.title)]
         return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
 
-    def has_said(self, place: str) -> bool:
-        sentence = _text(escape_html(str(find(self._record, place))))
-        return bool(sentence) and sentence in self._said
-
     def fold(self, title: str, content: tree.Nodes) -> tree.Nodes:
         begin = f'<details class="{tree.FOLD}"><summary>{escape_html(title)}</summary>'
         return [tree.plain([self.raw(begin)]), *content, tree.plain([self.raw("</details>")])]
 
     def figure(self, node: tree.Figure) -> tree.Nodes:
-        begin = _figure_begin("picture", node) + drawing(node, self._figures, self._glyphs)
+        path = self._figures / f"{node.name}.svg"
+        svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide, glyphs=self._glyphs)
+        self.drawings[node.name] = svg
+        begin = _figure_begin("picture", node) + drawing(node, svg)
         end = f"</figcaption>\n{figure_tools(node, self._record)}</figure>"
         return [
             tree.plain(

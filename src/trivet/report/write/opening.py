@@ -1,17 +1,19 @@
-"""Opening of a page: the verdict of each leg, then the findings by severity."""
+"""Opening of a page: the card of the audit, and what its findings mean."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level
+from trivet.findings.rules import REQUIREMENT
+from trivet.findings.summary import HEADINGS, LEVEL_WORDS, LegSummary, Line, PartSummary, Summary
 from trivet.place import spelling
-from trivet.report.text.values import Value, escape_html, format_value
-from trivet.report.verdicts import HEADINGS, Verdict
+from trivet.report.text.values import Value, escape_html
+from trivet.report.write.details import MOST_LINES, outcome_of, policy_text
 from trivet.verdict import Tone, sign
 from trivet.wording import one_line
 
-__all__ = ["Tell", "findings_section", "shown_value", "verdict_list"]
+__all__ = ["Tell", "card", "findings_section", "shown_value"]
 
 #: Says where the value at a place comes from.
 Tell = Callable[[str], list[str]]
@@ -38,97 +40,188 @@ def _exact(value: Value) -> list[str]:
     return [] if exact == value.text else [f"= {one_line(exact, limit=EXACT_CHARACTERS)}"]
 
 
-#: Words of each level, the most serious first; the last is folded away.
-_LEVELS: Final[Mapping[Level, tuple[str, tuple[str, str]]]] = {
-    "breach": ("Breach", ("breach", "breaches")),
-    "warning": ("Warning", ("warning", "warnings")),
-    "note": ("Note", ("note", "notes")),
-    "pass": ("Pass", ("check passed", "checks passed")),
-}
+def card(summary: Summary, tell: Tell, thumbnails: Mapping[str, str]) -> str:
+    """Write the card: the outcome, what was audited with a picture a leg, and a line a finding.
 
-
-def verdict_list(verdicts: Sequence[Verdict], tell: Tell) -> str:
-    """Write the verdicts as the items of a list."""
-    return "\n".join(_verdict(verdict, tell) for verdict in verdicts)
-
-
-def findings_section(findings: Sequence[Finding], tell: Tell) -> str:
-    """Write the findings, those that passed folded away; nothing where there is none."""
-    if not findings:
-        return ""
-    by_level: dict[Level, list[Finding]] = {
-        level: [each for each in findings if each.level == level] for level in reversed(LEVELS)
-    }
-    counted = ", ".join(_count(level, len(found)) for level, found in by_level.items() if found)
-    open_ones = [each for level, found in by_level.items() if level != "pass" for each in found]
+    Parameters
+    ----------
+    summary
+        Its content.
+    tell
+        Says where a value comes from.
+    thumbnails
+        HTML of the picture of a leg, by the leg's name; under an empty name one of the whole.
+    """
+    lines, more = summary.cut(MOST_LINES)
+    counted = f'<p class="counted">{escape_html(summary.counted)}</p>' if summary.counted else ""
+    against = f'<p class="against">{escape_html(summary.against)}</p>' if summary.against else ""
     parts = [
-        '<section class="findings" aria-labelledby="found">\n<h2 id="found">Findings</h2>',
-        f'<p class="counts">{counted}.</p>',
-        _list(open_ones, tell),
+        f'<section class="card {summary.tone}" aria-labelledby="outcome">',
+        f'<div class="outcome">{_icon(summary.tone)}',
+        f'<p id="outcome" class="word">{escape_html(summary.word)}</p>\n{against}\n{counted}</div>',
     ]
-    if passed := by_level["pass"]:
-        summary = f"<summary>{_count('pass', len(passed))}</summary>"
-        parts.append(f'<details class="passed">{summary}\n{_list(passed, tell)}\n</details>')
+    if summary.legs:
+        alone = sum(bool(leg.parts or leg.reason) for leg in summary.legs) == 1
+        items = "\n".join(_leg(leg, thumbnails.get(leg.leg, ""), alone=alone) for leg in summary.legs)
+        parts.append(f'<ul class="legs">\n{items}\n</ul>')
+    parts.append(thumbnails.get("", ""))
+    if lines:
+        items = "\n".join(_line(line, tell) for line in lines)
+        parts.append(f'<ul class="lines">\n{_HEADS}\n{items}\n</ul>')
+    if more:
+        parts.append(f'<p class="more"><a href="#found">and {more} more below</a></p>')
     return "\n".join([*filter(None, parts), "</section>"])
 
 
-def _verdict(verdict: Verdict, tell: Tell) -> str:
-    reason = "".join(
-        escape_html(part) if isinstance(part, str) else shown_value(part, tell) for part in verdict.reason
+def _leg(leg: LegSummary, thumbnail: str, *, alone: bool) -> str:
+    shown, more = leg.shown
+    items = "".join(_part(part, alone=len(leg.parts) == 1 or not leg.word) for part in shown)
+    items += f"<li>and {more} more</li>" if more else ""
+    parts = f'<ul class="parts">{items}</ul>' if items else ""
+    reason = f'<p class="reason">{escape_html(leg.reason)}</p>' if leg.reason else ""
+    head = (
+        f'<p class="verdict">{_icon(leg.tone)} <span class="leg">{escape_html(leg.heading)}</span> '
+        f'<strong class="word">{escape_html(leg.word)}</strong></p>'
+        if leg.word
+        else ""
     )
-    leg = f'<span class="leg">{escape_html(HEADINGS.get(verdict.leg, verdict.leg))}</span>'
-    word = f'<strong class="word">{escape_html(verdict.word)}</strong>'
-    why = f'<span class="reason">{reason}</span>'
-    return f'<li class="{verdict.tone}">{_icon(verdict.tone)}{leg} {word} {why}</li>'
+    room = " alone" if alone and thumbnail else "" if leg.parts or reason else " bare"
+    return f'<li class="{leg.tone}{room}">{head}{thumbnail}{reason}\n{parts}</li>'
 
 
-def _count(level: Level, count: int) -> str:
-    one, several = _LEVELS[level][1]
-    return f"{count} {one if count == 1 else several}"
+def _part(part: PartSummary, *, alone: bool) -> str:
+    """Write what was audited; its own verdict where the leg has several."""
+    word = (
+        ""
+        if alone
+        else f'<span class="{part.tone}"><span class="word">{escape_html(part.word)}</span></span> '
+    )
+    digest = (
+        f' <code title="SHA-256 {escape_html(part.digest)}">{escape_html(part.short_digest)}</code>'
+        if part.digest
+        else ""
+    )
+    facts = f", {escape_html(part.facts)}" if part.facts else ""
+    return f'<li>{word}<span class="name">{escape_html(part.name)}</span>{digest}{facts}</li>'
 
 
-def _list(findings: Iterable[Finding], tell: Tell) -> str:
-    items = "\n".join(_finding(finding, tell) for finding in findings)
+#: Above the columns of the lines, for the eye alone: below each other, or read aloud, they say what they are.
+_HEADS: Final = (
+    '<li class="heads" aria-hidden="true"><span>What</span><span>Measured</span><span>Required</span></li>'
+)
+
+
+def _line(line: Line, tell: Tell) -> str:
+    word, anchor = LEVEL_WORDS[line.finding.level][0], _anchor(line.finding)
+    cells = [
+        _icon(line.tone),
+        f'<span class="word">{word}</span>',
+        f'<a class="name" href="#{anchor}">{escape_html(line.name)}</a>',
+        f'<span class="measured">{_measured(line, tell)}</span>',
+        f'<span class="required">{escape_html(line.required)}</span>' if line.required else "",
+    ]
+    return f'<li class="{line.tone}">{" ".join(filter(None, cells))}</li>'
+
+
+def _measured(line: Line, tell: Tell) -> str:
+    finding = line.finding
+    value = Value(finding.place, None, finding.value, line.value, macro="")
+    interval = f' <span class="interval">{escape_html(line.interval)}</span>' if line.interval else ""
+    return f"{shown_value(value, tell)}{interval}"
+
+
+#: Words of each level; the last is folded away.
+_SHOWN: Final[Mapping[Level, str]] = {
+    "breach": "Breach",
+    "warning": "Warning",
+    "note": "Note",
+    "pass": "Pass",
+}
+
+
+def findings_section(summary: Summary, tell: Tell) -> str:
+    """Write what each finding means, those that passed folded away, and the policy; nothing where none is."""
+    if not summary.lines:
+        return ""
+    on_card = {line.finding.id for line in summary.cut(MOST_LINES)[0]}
+    by_level: dict[Level, list[Line]] = {
+        level: [line for line in summary.lines if line.finding.level == level] for level in reversed(LEVELS)
+    }
+    open_ones = [line for level, found in by_level.items() if level != "pass" for line in found]
+    parts = [
+        '<section class="findings" aria-labelledby="found">\n<h2 id="found">Findings</h2>',
+        _list(open_ones, tell, on_card),
+    ]
+    if passed := by_level["pass"]:
+        several = "check passed" if len(passed) == 1 else "checks passed"
+        head = f"<summary>{len(passed)} {several}</summary>"
+        parts.append(f'<details class="passed">{head}\n{_list(passed, tell, on_card)}\n</details>')
+    return "\n".join([*filter(None, [*parts, _policy(summary)]), "</section>"])
+
+
+def _policy(summary: Summary) -> str:
+    """Write the requirements and waivers, and the defaults that hold beside them."""
+    rows = [
+        f'<tr><th scope="row"><code>{escape_html(line.required)}</code></th>'
+        f'<td><a href="#{_anchor(line.finding)}">{escape_html(outcome_of(line))}</a></td></tr>'
+        for line in summary.lines
+        if line.finding.rule == REQUIREMENT
+    ]
+    table = (
+        '<table><thead><tr><th scope="col">Requirement</th><th scope="col">Outcome</th></tr></thead>\n'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+    waivers = "".join(
+        f"<li>{escape_html(line.name)}: {escape_html(line.finding.waiver)}</li>"
+        for line in summary.lines
+        if line.finding.waiver
+    )
+    told = [
+        '<section class="policy" aria-labelledby="policy">\n<h3 id="policy">Policy</h3>',
+        f'<div class="scroll">{table}</div>' if rows else "",
+        f"<p>Waived:</p>\n<ul>{waivers}</ul>" if waivers else "",
+        f"<p>{escape_html(policy_text(rows, summary))}</p>",
+    ]
+    return "\n".join([*filter(None, told), "</section>"])
+
+
+def _list(lines: Iterable[Line], tell: Tell, on_card: set[str]) -> str:
+    items = "\n".join(_finding(line, tell, listed=line.finding.id in on_card) for line in lines)
     return f"<ul>\n{items}\n</ul>" if items else ""
 
 
-def _finding(finding: Finding, tell: Tell) -> str:
-    tone, word = LEVEL_TONES[finding.level], _LEVELS[finding.level][0]
-    identifier = re.sub(r"[^\w.:-]", "-", finding.id)
+def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
+    """Write what a finding means; its measurement too where the card does not have it."""
+    finding = line.finding
+    tone = LEVEL_TONES[finding.level]
     heading = (
-        f'<h3>{_icon(tone)}<span class="word">{word}</span> '
-        f"{escape_html(finding.title)} "
+        f'<h3>{_icon(tone)}<span class="word">{_SHOWN[finding.level]}</span> {escape_html(finding.title)} '
         f'<span class="leg">{escape_html(HEADINGS.get(finding.leg, finding.leg))}</span></h3>'
     )
     facts = {
-        "Measured": _measured(finding, tell),
-        "Required": escape_html(finding.required),
+        "Measured": "" if listed else f"{escape_html(line.name)}: {_measured(line, tell)}",
+        "Required": "" if listed else escape_html(line.required),
         "Why it matters": _prose(finding.why),
         "Waiver": escape_html(finding.waiver),
+        "Decided": escape_html(finding.decision),
+        "Policy": escape_html(finding.decision),
         "What to do": "" if finding.level == "pass" else _prose(finding.action),
         "Source": escape_html(finding.source),
     }
     entries = "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
     return (
-        f'<li class="{tone}" id="finding:{identifier}">{heading}\n'
+        f'<li class="{tone}" id="{_anchor(finding)}">{heading}\n'
         f"<p>{escape_html(finding.message)}</p>\n<dl>{entries}</dl></li>"
     )
+
+
+def _anchor(finding: Finding) -> str:
+    return "finding:" + re.sub(r"[^\w.:-]", "-", finding.id)
 
 
 def _prose(text: str) -> str:
     """Write a sentence in which commands stand between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape_html(text))
-
-
-def _measured(finding: Finding, tell: Tell) -> str:
-    value = Value(finding.place, None, finding.value, format_value(finding.value), macro="")
-    shown = shown_value(value, tell)
-    ends = [format_value(end) for end in (finding.low, finding.high) if end is not None]
-    if not ends:
-        return shown
-    level = "" if finding.interval_level is None else f", {finding.interval_level:.0%} interval"
-    words = " to ".join(ends) if len(ends) == 2 else f"{'up to' if finding.low is None else 'from'} {ends[0]}"  # noqa: PLR2004 (both ends)
-    return f"{shown} ({escape_html(words + level)})"
 
 
 def _icon(tone: Tone) -> str:

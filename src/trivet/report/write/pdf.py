@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from trivet.errors import ReportError
+from trivet.findings.summary import Summary
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.write.tex import macros_source, tex_source
@@ -36,7 +37,9 @@ _LATEXMK = (
 )
 
 
-def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine | None = None) -> Engine:
+def write_pdf(
+    document: Document, summary: Summary | None, figures: Path, target: Path, *, engine: Engine | None = None
+) -> Engine:
     """Write `target`, the same bytes each time, and tell which engine made it."""
     with tempfile.TemporaryDirectory(prefix="trivet-") as scratch:
         folder = Path(scratch)
@@ -45,7 +48,7 @@ def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine
             _copy(figures / f"{node.name}.pdf", drawn)
         if engine == "latex" or (engine is None and latex_installed()):
             try:
-                write_whole(target, _by_latex(document, folder))
+                write_whole(target, _by_latex(document, summary, folder))
             except ReportError as error:
                 if engine == "latex":
                     raise
@@ -54,7 +57,7 @@ def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine
                 )
             else:
                 return "latex"
-        write_whole(target, _by_typst(document, folder))
+        write_whole(target, _by_typst(document, summary, folder))
         return "typst"
 
 
@@ -74,9 +77,9 @@ def latex_installed() -> bool:
     return bool(found.stdout.strip())
 
 
-def _by_latex(document: Document, folder: Path) -> bytes:
+def _by_latex(document: Document, summary: Summary | None, folder: Path) -> bytes:
     write_text(folder / "macros.tex", macros_source(document.values))
-    write_text(folder / "report.tex", tex_source(document, _FIGURES))
+    write_text(folder / "report.tex", tex_source(document, _FIGURES, summary))
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
     try:
         done = subprocess.run(  # noqa: S603 (a fixed command; what it reads has every text escaped)
@@ -99,12 +102,12 @@ def _by_latex(document: Document, folder: Path) -> bytes:
     return (folder / "report.pdf").read_bytes()
 
 
-def _by_typst(document: Document, folder: Path) -> bytes:
+def _by_typst(document: Document, summary: Summary | None, folder: Path) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415 (heavy, and only a report needs it)
     import typst  # noqa: PLC0415 (heavy, and only a report needs it)
 
     source = folder / "report.typ"
-    write_text(source, typst_source(document, _FIGURES))
+    write_text(source, typst_source(document, _FIGURES, summary))
     try:
         pdf, warnings = typst.compile_with_warnings(
             source,

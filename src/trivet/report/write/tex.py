@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 
+from trivet.findings.summary import Summary
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import Value, escape_tex
+from trivet.report.write.details import MOST_LINES, findings_blocks, telling_figures
 from trivet.report.write.writer import Writer
 
 _ALIGN = {"left": "l", "right": "r", "center": "c"}
@@ -25,11 +27,40 @@ def macros_source(values: Mapping[str, Value]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tex_source(document: Document, figures: str) -> str:
-    """Write ``report.tex``, which reads ``macros.tex`` beside it."""
-    whole = _TexWriter(figures).whole(document)
+def tex_source(document: Document, figures: str, summary: Summary | None = None) -> str:
+    """Write ``report.tex``, which reads ``macros.tex`` beside it and which a summary opens."""
+    writer = _TexWriter(figures)
+    whole = writer.whole(document)
+    if summary is not None:
+        whole["meta"]["card"] = writer.variable(_card(document, summary, figures))
+        whole["blocks"][:0] = findings_blocks(writer, summary)
     with as_file(files("trivet.report") / "assets" / "paper.tex") as template:
         return write(whole, "latex", "--standalone", f"--template={template}", "--syntax-highlighting=none")
+
+
+def _card(document: Document, summary: Summary, figures: str) -> str:
+    """Write the card at the top of the first column, where LaTeX can set it on the first page."""
+    lines, more = summary.cut(MOST_LINES)
+    pictures = telling_figures(summary, tree.figures_of(document.blocks))
+    head = f"{{\\Large\\bfseries {escape_tex(summary.word)}}}"
+    told = [head, *map(escape_tex, filter(None, (summary.against, summary.counted, summary.provenance)))]
+    shown = [
+        f"\\includegraphics[width=0.32\\columnwidth,height=1in,keepaspectratio]{{{figures}/{node.name}.pdf}}"
+        for node in pictures.values()
+    ]
+    for leg in summary.legs:
+        begin = f"\\textbf{{{escape_tex(f'{leg.heading}: {leg.word}'.removesuffix(': '))}}}"
+        told.append("; ".join([begin, *map(escape_tex, leg.texts)]))
+    told += ["\\hfill ".join(shown)] if shown else []
+    for line in lines:
+        required = f"; required: {escape_tex(line.required)}" if line.required else ""
+        told.append(
+            f"\\textbf{{{line.finding.level}}} {escape_tex(line.name)}: {escape_tex(line.measured)}{required}"
+        )
+    told += [f"and {more} more below"] if more else []
+    body = "\\par\\smallskip\n".join(told)
+    rule = "\\noindent\\rule{\\columnwidth}{0.8pt}\\par\n"
+    return f"{{\\footnotesize\\setlength{{\\parindent}}{{0pt}}\\raggedright\n{rule}{body}\\par\n{rule}}}"
 
 
 class _TexWriter(Writer):
@@ -41,6 +72,9 @@ class _TexWriter(Writer):
 
     def escape(self, text: str) -> str:
         return escape_tex(text)
+
+    def said(self, text: str, *, code: bool = False) -> tree.Node:
+        return self.raw(f"\\texttt{{{_broken(text)}}}" if code else escape_tex(text))
 
     def value(self, node: tree.Shown) -> tree.Nodes:
         macro = f"\\{node.value.macro}{{}}"
@@ -107,14 +141,18 @@ class _TexWriter(Writer):
         return [tree.plain([begin]), *entries, tree.plain([self.raw("\\end{thebibliography}")])]
 
     def code(self, node: tree.Node) -> tree.Nodes:
-        letters = (escape_tex(letter) + _BREAK * (letter in _BREAK_AFTER) for letter in node["c"][1])
-        return [self.raw(f"\\texttt{{{''.join(letters)}}}")]
+        return [self.said(node["c"][1], code=True)]
 
     def _row(self, row: list[tree.Nodes]) -> tree.Nodes:
         inlines: tree.Nodes = []
         for cell in row:
             inlines += [self.raw(" & "), *cell] if inlines else cell or [self.raw("")]
         return [*inlines, self.raw(" \\\\\n")]
+
+
+def _broken(text: str) -> str:
+    """Write code in which a line may break after what joins names."""
+    return "".join(escape_tex(letter) + _BREAK * (letter in _BREAK_AFTER) for letter in text)
 
 
 def _column(align: str, stretch: bool) -> str:  # noqa: FBT001 (a column's fact, not an option)

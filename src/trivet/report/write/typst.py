@@ -1,13 +1,16 @@
 """Typst writer, in the layout of an IEEE paper; needs no TeX."""
 
 import re
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
+from trivet.findings.summary import LegSummary, Summary
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
 from trivet.report.text.values import SUPERSCRIPTS, escape_typst, lower
+from trivet.report.write.details import MOST_LINES, findings_blocks, telling_figures
 from trivet.report.write.writer import Writer, pair_bars
 
 _BREAK_AFTER = "./_=[-"
@@ -29,11 +32,50 @@ _MENDED = (
 )
 
 
-def typst_source(document: Document, figures: str) -> str:
-    """Write the document as one Typst file."""
-    whole = _with_mathematics(_TypstWriter(figures).whole(document))
+def typst_source(document: Document, figures: str, summary: Summary | None = None) -> str:
+    """Write the document as one Typst file, which a summary opens where there is one."""
+    writer = _TypstWriter(figures)
+    whole = _with_mathematics(writer.whole(document))
+    if summary is not None:
+        opening = files("trivet.report").joinpath("assets", "opening.typ").read_text(encoding="utf-8")
+        whole["meta"]["opening"] = writer.variable(opening)
+        whole["meta"]["card"] = writer.variable(_card(document, summary, figures))
+        whole["blocks"][:0] = findings_blocks(writer, summary)
     with as_file(files("trivet.report") / "assets" / "paper.typ") as template:
         return write(whole, "typst", "--standalone", f"--template={template}", "--syntax-highlighting=none")
+
+
+def _card(document: Document, summary: Summary, figures: str) -> str:
+    """Write the call of the card, in code mode."""
+    lines, more = summary.cut(MOST_LINES)
+    pictures = telling_figures(summary, tree.figures_of(document.blocks))
+    legs = [_leg(leg, pictures.get(leg.leg), figures) for leg in summary.legs]
+    listed = [
+        f"(tone: {escape_typst(line.tone)}, level: {escape_typst(line.finding.level)}, "
+        f"name: {_breakable(line.name)}, measured: {_breakable(line.measured)}, "
+        f"required: {_breakable(line.required)})"
+        for line in lines
+    ]
+    said = (summary.word, summary.tone, summary.against, summary.counted, summary.provenance)
+    rest = escape_typst(f"and {more} more below") if more else "none"
+    return (
+        f"card({', '.join(map(escape_typst, said))}, legs: {_array(legs)}, lines: {_array(listed)}, "
+        f"more: {rest})"
+    )
+
+
+def _leg(leg: LegSummary, picture: tree.Figure | None, figures: str) -> str:
+    parts = [_breakable(text) for text in leg.texts]
+    file = "none" if picture is None else escape_typst(f"{figures}/{picture.name}.pdf")
+    alt = "none" if picture is None else escape_typst(picture.alt)
+    return (
+        f"(tone: {escape_typst(leg.tone)}, heading: {escape_typst(leg.heading)}, "
+        f"word: {_breakable(leg.word)}, picture: {file}, alt: {alt}, parts: {_array(parts)})"
+    )
+
+
+def _array(items: Sequence[str]) -> str:
+    return f"({''.join(f'{item}, ' for item in items)})"
 
 
 def _with_mathematics(whole: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +104,9 @@ class _TypstWriter(Writer):
 
     def escape(self, text: str) -> str:
         return escape_typst(text)
+
+    def said(self, text: str, *, code: bool = False) -> tree.Node:
+        return self.raw(_code(text) if code else _text(text))
 
     def value(self, node: tree.Shown) -> tree.Nodes:
         return [self.raw(_code(node.value.text) if node.code else _text(node.value.text))]

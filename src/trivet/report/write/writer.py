@@ -45,8 +45,6 @@ class Writer(ABC):
             "Code": self.code,
             "Math": self.math,
             "Div": self._div,
-            "Span": self._span,
-            "Para": self._paragraph,
         }
 
         def set_one(node: tree.Node) -> tree.Nodes | None:
@@ -62,6 +60,10 @@ class Writer(ABC):
     def raw(self, content: str) -> tree.Node:
         """Make an inline node of this format's own code."""
         return {"t": "RawInline", "c": [self.language, content]}
+
+    def said(self, text: str, *, code: bool = False) -> tree.Node:
+        """Make an inline node of plain text, in code type or not."""
+        raise NotImplementedError
 
     def variable(self, content: str) -> dict[str, Any]:
         """Make a variable for the template out of this format's own code."""
@@ -118,20 +120,6 @@ class Writer(ABC):
             return None
         content = self.set(node["c"][1])
         return self.fold(dict(tree.attributes(node)).get("title", "Method"), content) if content else []
-
-    def _span(self, node: tree.Node) -> tree.Nodes | None:
-        place = dict(tree.attributes(node)).get(tree.ONCE)
-        if place is None:
-            return None
-        return [] if self.has_said(place) else self.set(node["c"][1])
-
-    def has_said(self, place: str) -> bool:  # noqa: ARG002 - where a page begins with more than the document
-        """Tell whether a reader has read the sentence at a place of the record already."""
-        return False
-
-    def _paragraph(self, node: tree.Node) -> tree.Nodes:
-        content = self.set(node["c"])
-        return [] if all(tree.kind(each) in tree.GAPS for each in content) else [{"t": "Para", "c": content}]
 
     def fold(self, title: str, content: tree.Nodes) -> tree.Nodes:  # noqa: ARG002 - where a page folds it
         """Set what a reader need not read first; in its place, unless a format can fold it away."""

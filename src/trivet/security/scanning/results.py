@@ -360,8 +360,13 @@ class Skipped:
     content: str
 
 
-@dataclass(frozen=True)
-class ManyResult:
+@dataclass(frozen=True, repr=False)
+class ManyResult(
+    Table,
+    head=("counts", "reused", "summary"),
+    rows="rows",
+    columns=("file", "verdict", "suspected_label", "p_value"),
+):
     """All rows of a run.
 
     Attributes

@@ -1,7 +1,7 @@
 """Requirements and techniques of others that each rule of findings bears on, by framework, version and id.
 
 Ids drift: MITRE ATLAS merged AML.T0019, AML.T0058 and AML.T0104 into AML.T0115 in its release 2026.07. So
-each stands with the version of its framework.
+each stands with the version of its framework. SARIF and the evidence of an audit read the same table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from trivet.findings import Finding
+from trivet.findings.finding import Finding
 from trivet.findings.rules import REQUIREMENT, rule_about
 
-__all__ = ["FRAMEWORKS", "REQUIREMENTS", "Framework", "Item", "items_of", "rule_of"]
+__all__ = [
+    "FRAMEWORKS",
+    "REQUIREMENTS",
+    "Framework",
+    "Item",
+    "bears_on",
+    "is_instance",
+    "items_of",
+    "rule_of",
+]
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,13 @@ _BEARS_ON: Final[Mapping[str, tuple[str, str, str, str]]] = {
 }
 
 
+#: What a breach of a rule is an instance of; on everything else it only bears.
+_INSTANCES: Final[Mapping[str, frozenset[str]]] = {
+    "security.verdict": frozenset({"AML.T0018", "AML.T0018.000", "ML10", "NISTAML.023"}),
+    "privacy.membership": frozenset({"AML.T0024.000", "ML04", "NISTAML.033"}),
+}
+
+
 def rule_of(finding: Finding) -> str:
     """Return the rule that a finding is about; of a requirement, that of the place that it measures."""
     return rule_about(finding.place).id if finding.rule == REQUIREMENT else finding.rule
@@ -165,9 +181,18 @@ def rule_of(finding: Finding) -> str:
 
 def items_of(finding: Finding) -> Sequence[Item]:
     """Return what a finding bears on, framework by framework; empty where nothing is known to fit."""
+    return bears_on(rule_of(finding))
+
+
+def bears_on(rule: str) -> Sequence[Item]:
+    """Return what the findings of a rule bear on; empty where nothing is known to fit."""
     found: list[Item] = []
-    rule = rule_of(finding)
     known = _BEARS_ON.get(rule, _FAIR if rule.startswith(FAIRNESS) else ())
     for framework, ids in zip(FRAMEWORKS, known, strict=False):
         found += [REQUIREMENTS[framework, each] for each in filter(None, ids.split(", "))]
     return found
+
+
+def is_instance(rule: str, item: Item) -> bool:
+    """Return True if what a rule finds is an instance of the technique or risk, not only related to it."""
+    return item.id in _INSTANCES.get(rule, ())

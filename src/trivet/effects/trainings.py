@@ -1,0 +1,327 @@
+"""Figures of models that are trained anew on halves of samples, without and with a remedy."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.effects.intervals import FEWEST_SAMPLES, auroc_influence, change_over_samples
+from trivet.effects.noise import impact_of
+from trivet.effects.results import Change, Measurement, unmeasured
+from trivet.errors import DataError, TrivetError
+from trivet.privacy.membership.attacks import rmia_scores
+from trivet.privacy.membership.recipe import recipe_of, train
+from trivet.privacy.membership.shadows import model_seed, shadow_halves, signals_of
+from trivet.wording import first_line
+from trivet.work.worker_pool import WorkerPool
+
+__all__ = [
+    "Figure",
+    "Found",
+    "Rows",
+    "Trained",
+    "Training",
+    "attack_scores",
+    "changes_of",
+    "divided_rows",
+    "figures_of",
+    "halves_of",
+    "mean_auroc",
+    "measure_trainings",
+    "train_pairs",
+]
+
+#: Figures of a model: two attacks on who was trained on, by scores and by decisions, and two of the others.
+Kind = Literal["scores", "decisions", "accuracy", "impact"]
+NO_RATIO: Final = "on some sample nobody of a group is selected, which leaves no ratio"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows: features, shape (rows, features), labels 0 and 1, and the number of each row's group."""
+
+    features: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Rows":
+        """Return the rows with these indices, in this order."""
+        return Rows(self.features[rows], self.labels[rows], self.groups[rows])
+
+
+def divided_rows(whole: Rows, *, rows: int, samples: int, seed: int) -> list[Rows]:
+    """Draw samples of equal size that share no row."""
+    drawn = np.random.default_rng([seed, 2]).permutation(len(whole))
+    size = min(rows, len(whole)) // samples
+    return [whole.take(np.sort(drawn[turn * size : (turn + 1) * size])) for turn in range(samples)]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the models of one family, on the rows of a group by its number, or on all."""
+
+    measurement: Measurement
+    family: str
+    kind: Kind
+    group: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A classifier to be trained with a remedy, or without one where `remedy` is None.
+
+    `fixed` are the kinds of figures that the remedy leaves as they are.
+    """
+
+    family: str
+    remedy: str | None
+    estimator: Any
+    fixed: frozenset[Kind] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Signals of the models on rows, shapes (models, rows)."""
+
+    probability: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+def halves_of(labels: NDArray[np.int64], pairs: int, *, seed: int) -> NDArray[np.bool_]:
+    """Draw who trains which model: models 2k and 2k + 1 are trained on the two halves of one division."""
+    return shadow_halves(labels, 2 * pairs, generator=np.random.default_rng([seed, 0]))
+
+
+def train_pairs(
+    estimator: Any,
+    features: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    *,
+    seed: int,
+) -> Trained:
+    """Train one model on each half, on one thread, and ask it about every row."""
+    recipe = recipe_of(estimator)
+    probability = np.empty(inside.shape)
+    right = np.empty(inside.shape, dtype=np.bool_)
+    for model, half in enumerate(inside):
+        fitted = train(recipe, features[half], labels[half], seed=model_seed(seed, model))
+        probability[model] = signals_of(fitted, features, labels, 2).probability[0]
+        right[model] = fitted.predict(features) == labels
+    return Trained(probability, right)
+
+
+def attack_scores(trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> NDArray[np.float64]:
+    """Attack each model by RMIA with all models but itself and the one trained on the other half."""
+    models, rows = inside.shape
+    population = np.random.default_rng([seed, 1]).permutation(rows)
+    scores = np.empty(inside.shape)
+    for model in range(models):
+        # The other half's model would give the attack away: one fewer of the rest would know a member.
+        others = np.arange(models) // 2 != model // 2
+        scores[model] = rmia_scores(
+            trained.probability[model], trained.probability[others], inside[others], population
+        )
+    return scores
+
+
+def mean_auroc(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
+) -> float:
+    """Return the mean AUROC of the attacks on several models."""
+    chosen = np.ones(scores.shape[1], dtype=np.bool_) if rows is None else rows
+    areas = [
+        auroc_influence(said[chosen], half[chosen])[0] for said, half in zip(scores, inside, strict=True)
+    ]
+    return float(np.mean(areas))
+
+
+def figures_of(
+    rows: Rows,
+    trained: Trained,
+    inside: NDArray[np.bool_],
+    figures: Sequence[Figure],
+    *,
+    reference: int,
+    seed: int,
+) -> dict[str, float]:
+    """Measure models: exposure on all rows, and the rest on those that each was not trained on."""
+    attacked = attack_scores(trained, inside, seed=seed) if _asks(figures, "scores") else None
+    decided = np.where(trained.right, rows.labels, 1 - rows.labels)
+    found: dict[str, float] = {}
+    for each in figures:
+        chosen = None if each.group is None else rows.groups == each.group
+        seen = ~inside if chosen is None else ~inside & chosen
+        if each.kind == "scores":
+            assert attacked is not None
+            value = mean_auroc(attacked, inside, chosen)
+        elif each.kind == "decisions":
+            value = mean_auroc(trained.right.astype(np.float64), inside, chosen)
+        elif each.kind == "accuracy":
+            value = float(trained.right[seen].mean())
+        else:
+            assert each.group is not None
+            compared = np.array([each.group, reference])
+            value = float(impact_of(_selected(rows, decided, ~inside)[compared]))
+        found[each.measurement.name] = value
+    return found
+
+
+def _asks(figures: Sequence[Figure], kind: Kind) -> bool:
+    return any(each.kind == kind for each in figures)
+
+
+def _selected(rows: Rows, decided: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count decisions by group, over all models and the rows that each was not trained on: (groups, 1, 2)."""
+    groups = np.broadcast_to(rows.groups, seen.shape)[seen]
+    size = int(rows.groups.max()) + 1
+    return np.bincount(2 * groups + decided[seen], minlength=2 * size).reshape(size, 1, 2)
+
+
+#: Figures of each training on one sample, by family and remedy: a number, or why there is none.
+Found = Mapping[tuple[str, str | None], Mapping[str, float | str]]
+
+
+def _on_sample(
+    rows: Rows,
+    trainings: Sequence[Training],
+    figures: Sequence[Figure],
+    *,
+    pairs: int,
+    reference: int,
+    seed: int,
+) -> Found:
+    """Train everything on one sample, and measure it."""
+    inside = halves_of(rows.labels, pairs, seed=seed)
+    found: dict[tuple[str, str | None], dict[str, float | str]] = {}
+    for each in trainings:
+        asked = [figure for figure in figures if figure.family == each.family]
+        moved = [figure for figure in asked if figure.kind not in each.fixed]
+        same = found.get((each.family, None), {})
+        try:
+            said: Mapping[str, float | str] = {}
+            if moved:
+                trained = train_pairs(each.estimator, rows.features, rows.labels, inside, seed=seed)
+                said = figures_of(rows, trained, inside, moved, reference=reference, seed=seed)
+        except TrivetError as error:
+            said = dict.fromkeys([figure.measurement.name for figure in moved], first_line(error).rstrip("."))
+        names = [figure.measurement.name for figure in asked]
+        found[each.family, each.remedy] = {name: said[name] if name in said else same[name] for name in names}
+    return found
+
+
+def measure_trainings(
+    samples: Sequence[Rows],
+    trainings: Sequence[Training],
+    figures: Sequence[Figure],
+    *,
+    pairs: int,
+    reference: int,
+    seed: int,
+    salt: tuple[int, ...] = (),
+    workers: int = 1,
+    is_up: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> list[Found]:
+    """Train and measure everything on every sample; the result does not depend on the processes.
+
+    Samples that are not done when `is_up` says that the time is are left out.
+    """
+    tasks = [
+        partial(
+            _on_sample,
+            sample,
+            trainings,
+            figures,
+            pairs=pairs,
+            reference=reference,
+            seed=int(np.random.SeedSequence([seed, turn, *salt]).generate_state(1)[0]),
+        )
+        for turn, sample in enumerate(samples)
+    ]
+    done: dict[int, Found] = {}
+    if workers == 1:
+        for turn, task in enumerate(tasks):
+            if is_up():
+                break
+            done[turn] = task()
+            progress((turn + 1) / len(tasks))
+    else:
+        with WorkerPool(min(workers, len(tasks)), initializer=partial(_find_own_code, os.getcwd())) as pool:  # noqa: PTH109
+            flying = {pool.submit(task): turn for turn, task in enumerate(tasks)}
+            for future in as_completed(flying):
+                try:
+                    done[flying[future]] = future.result()
+                except BrokenProcessPool as error:
+                    raise TrivetError(
+                        "a worker process was lost while models were trained for the effects: memory may "
+                        "have run out, or the estimator ended it. Try fewer rows in [effects]."
+                    ) from error
+                progress(len(done) / len(tasks))
+                if is_up():
+                    break
+    return [done[turn] for turn in sorted(done)]
+
+
+def _find_own_code(folder: str) -> None:
+    """Let modules of the folder be found, behind all that is installed."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def changes_of(
+    found: Sequence[Found],
+    trainings: Sequence[Training],
+    figures: Sequence[Figure],
+    *,
+    level: float,
+    late: str = "",
+    by_construction: str | None = None,
+) -> dict[tuple[str, str], Change]:
+    """Compare each remedy with the training of its family that has none, figure by figure.
+
+    `late` says why there are too few samples, where there are.
+    """
+    changes: dict[tuple[str, str], Change] = {}
+    for each in trainings:
+        if each.remedy is None:
+            continue
+        for figure in figures:
+            if figure.family != each.family:
+                continue
+            name = figure.measurement.name
+            before, after = (
+                [sample[each.family, key][name] for sample in found] for key in (None, each.remedy)
+            )
+            change = _change(before, after, level=level, late=late)
+            if figure.kind in each.fixed and change.reason is None:
+                change = replace(change, by_construction=by_construction)
+            changes[each.remedy, name] = change
+    return changes
+
+
+def _change(
+    before: Sequence[float | str], after: Sequence[float | str], *, level: float, late: str
+) -> Change:
+    if len(before) < FEWEST_SAMPLES and late:
+        return unmeasured(late)
+    for value in (*before, *after):
+        if isinstance(value, str):
+            return unmeasured(value)
+    numbers = [float(value) for value in (*before, *after)]
+    if not np.isfinite(numbers).all():
+        return unmeasured(NO_RATIO)
+    try:
+        return change_over_samples(numbers[: len(before)], numbers[len(before) :], level=level)
+    except DataError as error:
+        return unmeasured(first_line(error).rstrip("."))

@@ -1,0 +1,370 @@
+"""Baseline: what an accepted audit breaches as well, and no better, is a warning and not a breach."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, get_args
+
+from trivet.comparison import NO_TOLERANCE, ReadAudit, Tolerances, read_audit
+from trivet.comparison.compare import (
+    cautions,
+    difference_text,
+    interval_text,
+    is_part,
+    level_together,
+    sides_text,
+)
+from trivet.comparison.judge import has_interval, is_asked, judge_pair
+from trivet.comparison.pairs import ABSENT, Pair
+from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
+from trivet.errors import UsageError
+from trivet.findings.finding import Finding, State, make_finding
+from trivet.findings.formats import read_findings
+from trivet.findings.grounds import Ground, Joined, Judged
+from trivet.findings.rules import BASELINE, REQUIREMENT
+from trivet.policy import Measured
+from trivet.policy.names import named_place
+from trivet.policy.requirements import shown
+from trivet.record import refuse_unfinished
+from trivet.verdict import LEGS, rank
+from trivet.wording import one_line, quote
+from trivet.work.bounded import read_bounded
+
+__all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
+
+FINDINGS: Final = "findings.json"
+_MOST_BYTES: Final = 16 * 2**20
+#: Settings that make a figure the answer to another question: what is measured, and what is claimed.
+_QUESTION: Final = frozenset(
+    {"label", "positive", "negative", "four_fifths", "reference", "epsilon", "delta", "adjacency", "claim"}
+)
+#: Measurements that a sentence names.
+_MOST_NAMED: Final = 3
+UNPAIRED: Final = (
+    "Intervals of differences take the two audits for independent samples: a record keeps no results by row."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """An accepted audit.
+
+    Attributes
+    ----------
+    audit
+        Its record and manifest.
+    waived
+        Rules and subjects that a waiver let pass in it, by its ``findings.json``.
+    """
+
+    audit: ReadAudit
+    waived: frozenset[tuple[str, str]] = frozenset()
+
+
+def read_baseline(folder: str | Path) -> Baseline:
+    """Read an accepted audit from its folder.
+
+    Raises
+    ------
+    RecordError
+        There is no record, it is damaged, or the run that was to write it did not end.
+    """
+    folder = Path(folder)
+    refuse_unfinished(folder)
+    audit = read_audit(folder)
+    try:
+        found = read_findings(read_bounded(folder / FINDINGS, _MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError):
+        found = ()
+    return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver))
+
+
+def refuse_other(baseline: Baseline, legs: Iterable[str]) -> None:
+    """Refuse a baseline that has none of the legs of an audit.
+
+    Raises
+    ------
+    UsageError
+        Naming the legs of both.
+    """
+    here = [leg for leg in LEGS if leg in set(legs)]
+    there = [leg for leg in LEGS if baseline.audit.record[leg] is not None]
+    if not set(here) & set(there):
+        raise UsageError(
+            f"the baseline {quote(baseline.audit.folder)} has {', '.join(there) or 'no leg'}, and the audit "
+            f"{', '.join(here) or 'no leg'}; name an accepted audit of the same system."
+        )
+
+
+#: Rule, subject, place by names, and detail: what is the same in two audits.
+_Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class _Since:
+    """State of one measurement since the baseline."""
+
+    state: State
+    text: str
+    is_figure: bool
+
+
+@dataclass(eq=False)
+class _Against:
+    """A judgement of findings against a baseline."""
+
+    here: Judged
+    there: Judged
+    baseline: Baseline
+    tolerances: Tolerances
+    joined: Joined = field(init=False)
+    known: dict[_Key, Finding] = field(init=False, default_factory=dict)
+    level: float = field(init=False)
+    asked: list[Pair] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.joined = Joined(self.there.record, self.here.record)
+        self.asked = [
+            each for each in self.joined.pairs if is_asked(each.names) and each.before != each.after
+        ]
+        for finding, ground in _breaches(self.there):
+            if (pair := self.joined.there(ground.place)) is not None:
+                self.known[_key(finding, ground, pair)] = finding
+        matched = {
+            pair.place: pair
+            for finding, ground in _breaches(self.here)
+            if (pair := self.joined.here(ground.place)) is not None and self._is_known(finding, ground, pair)
+        }
+        self.level = level_together(sum(map(has_interval, matched.values())))
+
+    def _is_known(self, finding: Finding, ground: Ground, pair: Pair) -> bool:
+        return _key(finding, ground, pair) in self.known
+
+    def since(self, finding: Finding, ground: Ground) -> _Since:
+        """Return the state of what a breach rests on."""
+        state, text = self._since(finding, ground)
+        return _Since(state, text, not ground.place.endswith(".verdict") or bool(ground.detail))
+
+    def _since(self, finding: Finding, ground: Ground) -> tuple[State, str]:
+        name = named_place(self.here.record, ground.place) or ground.place
+        name = f"{name} ({ground.detail})" if ground.detail else name
+        pair = self.joined.here(ground.place)
+        if pair is None:
+            leg = ground.place.partition(".")[0]
+            lacks = leg in LEGS and self.there.record[leg] is None
+            return "new", f"{name}: the baseline has {f'no {leg} leg' if lacks else 'none'}"
+        if other := self._other_question(pair):
+            return "new", f"{name}: measured otherwise, {other}"
+        if pair.after is None or pair.before is None or pair.before is ABSENT:
+            where = "" if pair.after is None else " in the baseline"
+            return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
+        change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps))
+        told = _told(name, change)
+        if why := self._unknown(finding, ground, pair):
+            return "new", f"{told}; {why}"
+        if ground.judged and (why := _worse(ground, pair, change)):
+            return "worse", f"{told}; {why}"
+        return "known", told
+
+    def _unknown(self, finding: Finding, ground: Ground, pair: Pair) -> str:
+        """Say why a measurement of both audits is not known from the baseline; empty where it is."""
+        if not self._is_known(finding, ground, pair):
+            return "it was no breach"
+        if (finding.rule, finding.subject) in self.baseline.waived:
+            return "a waiver let it pass in the baseline, which is not to accept it"
+        return ""
+
+    def _change(self, pair: Pair) -> Change:
+        return judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps))
+
+    def _other_question(self, pair: Pair) -> str:
+        """Say which setting around a figure is another one; empty where none is."""
+        around = pair.steps[:-1]
+        for each in self.asked:
+            here = each.steps[:-1]
+            if each.names[-1] in _QUESTION and here == around[: len(here)]:
+                sides = (shown(None if side is ABSENT else side) for side in (each.before, each.after))
+                return f"{each.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
+        return ""
+
+    def judged(self, finding: Finding) -> Finding:
+        """Return a breach at the level that the baseline leaves."""
+        found = [self.since(finding, ground) for ground in self.here.grounds(finding)]
+        states = {one.state for one in found}
+        state: State = "new" if "new" in states or not found else "worse" if "worse" in states else "known"
+        texts = [one.text for one in found if one.state == state]
+        figures = [one.text for one in found if one.state == state and one.is_figure]
+        said = f"{_BEGINNINGS[state]}: {_listed(dict.fromkeys(figures or texts))}."
+        if state != "known":
+            return finding.decided(said, baseline=state)
+        if finding.id in self.here.expired:
+            return finding.decided(f"{said} A baseline does not prolong a waiver.", baseline=state)
+        return finding.decided(said, baseline=state, level="warning")
+
+    def ended(self, found: Sequence[Finding]) -> Iterator[tuple[State, Finding, str]]:
+        """Yield the breaches of the baseline that are none here, or that nothing here measures.
+
+        What is a breach of the same rule and subject here, for whatever reason, is not named twice.
+        """
+        breached = {(each.rule, _subject(each)) for each in found if each.level == "breach"}
+        still = {
+            _key(finding, ground, pair)
+            for finding, ground in _breaches(self.here)
+            if (pair := self.joined.here(ground.place)) is not None
+        }
+        for finding in self.there.findings:
+            if finding.level != "breach" or (finding.rule, _subject(finding)) in breached:
+                continue
+            gone: list[str] = []
+            left = False
+            for ground in self.there.grounds(finding):
+                pair = self.joined.there(ground.place)
+                if pair is None or pair.after is None or pair.after is ABSENT:
+                    gone.append(named_place(self.there.record, ground.place) or ground.place)
+                else:
+                    left = left or _key(finding, ground, pair) in still
+            if gone:
+                yield "gone", finding, _listed(dict.fromkeys(gone))
+            elif not left:
+                yield "fixed", finding, ""
+
+    def summary(self, findings: Sequence[Finding]) -> Finding:
+        """Return a note on the baseline; a warning where the two audits are not of the same."""
+        there, record = self.baseline.audit, self.here.record
+        counted = {state: sum(each.baseline == state for each in findings) for state in get_args(State)[1:]}
+        parts = [judge_pair(each) for each in self.joined.pairs if is_part(each.place)]
+        # The manifest of this audit may not be written yet: versions and files are compare's to tell.
+        before, after = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
+        said = list(cautions(before, after, (), parts))
+        asked = dict.fromkeys(each.names[-1] for each in self.asked)
+        other = bool(said) or bool(_QUESTION.intersection(asked))
+        said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
+        margin = self.tolerances.texts
+        said += [f"Tolerance: {', '.join(margin)}."] if margin else []
+        started = there.noted("started")
+        return make_finding(
+            BASELINE,
+            level="warning" if other else "note",
+            title=f"Held against the baseline {one_line(there.folder)}",
+            message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
+            "Of the breaches of either audit: "
+            f"{', '.join(f'{count} {state}' for state, count in counted.items())}. "
+            f"{' '.join([*said, UNPAIRED])}",
+            measured=Measured("audit.title", record["audit"]["title"]),
+        )
+
+
+_BEGINNINGS: Final[Mapping[State, str]] = {
+    "new": "New since the baseline",
+    "worse": "Worse than in the baseline",
+    "known": "Known in the baseline and not measurably worse",
+}
+
+
+def against(
+    baseline: Baseline, here: Judged, there: Judged, tolerances: Tolerances = NO_TOLERANCE
+) -> tuple[Finding, ...]:
+    """Return findings at the level that a baseline leaves.
+
+    A breach whose every measurement the baseline breaches as well, under the same policy, and that is not
+    measurably worse, is a warning. What the baseline could not measure, what a waiver let pass in it, and
+    what answered another question there, is not known. An expired waiver stays a breach. What the baseline
+    breaches and this audit does not measure is a breach.
+
+    Parameters
+    ----------
+    baseline
+        The accepted audit.
+    here, there
+        This record and that of the baseline, judged by the same policy; that of the baseline without waivers.
+    tolerances
+        By how much a measure may be worse.
+
+    Returns
+    -------
+    tuple of Finding
+        First a summary, then what was fixed and what is gone, then the findings in their order.
+    """
+    judging = _Against(here, there, baseline, tolerances)
+    found = [judging.judged(each) if each.level == "breach" else each for each in here.findings]
+    ended = [_ended(number, *each) for number, each in enumerate(judging.ended(found), start=1)]
+    return judging.summary([*found, *ended]), *ended, *found
+
+
+def _breaches(side: Judged) -> Iterator[tuple[Finding, Ground]]:
+    for finding in side.findings:
+        if finding.level == "breach":
+            yield from ((finding, ground) for ground in side.grounds(finding))
+
+
+def _key(finding: Finding, ground: Ground, pair: Pair) -> _Key:
+    return finding.rule, _subject(finding), pair.place, ground.detail
+
+
+def _subject(finding: Finding) -> str:
+    return finding.title if finding.rule == REQUIREMENT else finding.subject
+
+
+def _told(name: str, change: Change) -> str:
+    """Say a value in both audits, with intervals and that of the difference."""
+    before, after = sides_text(change)
+    there = f"{before} {interval_text(change.before_low, change.before_high)}".strip()
+    here = f"{after} {interval_text(change.after_low, change.after_high)}".strip()
+    told = f"{name} is {here}" if there == here else f"{name} was {there} and is {here}"
+    if change.difference_low is not None or change.difference_high is not None:
+        told += f", a difference of {difference_text(change)}"
+    return told
+
+
+def _worse(ground: Ground, pair: Pair, change: Change) -> str:
+    """Say why a value counts as worse; empty where it is no worse, or by no more than noise and tolerance."""
+    if change.outcome in {SAME, NOISE, WITHIN}:
+        return ""
+    if change.difference is None:  # a word, or true and false
+        ranks = rank(pair.before), rank(pair.after)
+        if ranks[0] is None or ranks[1] is None:
+            return "it is another one"
+        return "it is worse" if ranks[1] > ranks[0] else ""
+    judged = _by_requirement(ground, pair.before, pair.after) or change.judged
+    if judged != WORSE:
+        return "" if judged == BETTER else "it changed, and which way is worse is not known"
+    unjudged = ", and the record has no interval that could make that noise"
+    return f"it is worse{unjudged if change.outcome == DIFFERS else ''}"
+
+
+def _by_requirement(ground: Ground, old: float, new: float) -> str | None:
+    """Return better or worse by the sign of a requirement; None where it has none of numbers."""
+    constant = ground.constant
+    if not ground.sign or isinstance(constant, str | bool) or constant is None:
+        return None
+    worse = {
+        "<": new - old,
+        ">": old - new,
+        "=": abs(new - constant) - abs(old - constant),
+        "!": abs(old - constant) - abs(new - constant),
+    }[ground.sign[0]]
+    return WORSE if worse > 0 else BETTER
+
+
+def _listed(texts: Iterable[str]) -> str:
+    every = list(texts)
+    more = len(every) - _MOST_NAMED
+    return "; ".join([*every[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _ended(number: int, state: State, finding: Finding, gone: str) -> Finding:
+    """Return a finding on a breach of the baseline that this audit does not have."""
+    value = "not measured" if finding.value is None else shown(finding.value)
+    fixed = state == "fixed"
+    found = make_finding(
+        BASELINE,
+        level="pass" if fixed else "breach",
+        title=f"{'Fixed' if fixed else 'No longer measured'}: {finding.title}",
+        message=f"It is a breach in the baseline ({finding.place} = {value}) and none here."
+        if fixed
+        else f"It is a breach in the baseline, and this audit does not measure {gone}.",
+        measured=Measured(f"policy.baseline.{number}", finding.value),
+        required=finding.required,
+        subject=finding.subject,
+    )
+    return replace(found, id=f"{BASELINE}.{number}", baseline=state)

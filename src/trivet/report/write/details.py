@@ -1,0 +1,125 @@
+"""What a card shows in every medium, and the section on findings and policy of the paper."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from trivet.findings.rules import REQUIREMENT
+from trivet.findings.summary import Line, Summary
+from trivet.report.text import tree
+from trivet.report.write.writer import Writer
+
+__all__ = [
+    "MOST_LINES",
+    "findings_blocks",
+    "outcome_of",
+    "policy_text",
+    "telling_figures",
+]
+
+#: Findings that a card lists.
+MOST_LINES: Final = 10
+#: The figures of each leg, the most telling first.
+TELLING: Final[Mapping[str, tuple[str, ...]]] = {
+    "security": ("security_scan_trigger", "security_scan_profile", "trigger_reconstructed"),
+    "privacy": (
+        "privacy_membership_roc",
+        "privacy_mechanisms",
+        "privacy_code",
+        "privacy_plan_noise",
+        "privacy_training_curves",
+        "privacy_scenarios",
+    ),
+    "fairness": (
+        "fairness_audit_impact",
+        "fairness_audit_measures",
+        "fairness_mitigation_frontier",
+        "fairness_comparison",
+    ),
+}
+
+
+def telling_figures(summary: Summary, figures: Sequence[tree.Figure]) -> dict[str, tree.Figure]:
+    """Return the most telling figure of each leg of a document; under an empty name that of none."""
+    by_name = {figure.name: figure for figure in figures}
+    found: dict[str, tree.Figure] = {}
+    for leg in summary.legs:
+        names = TELLING.get(leg.leg, ())
+        if (name := next((name for name in names if name in by_name), None)) is not None:
+            found[leg.leg] = by_name[name]
+    if not found and figures:
+        found[""] = figures[0]
+    return found
+
+
+def findings_blocks(writer: Writer, summary: Summary) -> tree.Nodes:
+    """Return the section on findings and policy as blocks of a writer; none where nothing was found.
+
+    A finding that the card lists is not measured again.
+    """
+    if not summary.lines:
+        return []
+    on_card = {line.finding.id for line in summary.cut(MOST_LINES)[0]}
+    blocks: tree.Nodes = [*_heading(writer, "findings", "Findings", 1)]
+    for line in summary.lines:
+        blocks += _finding(writer, line, listed=line.finding.id in on_card)
+    blocks += _heading(writer, "policy", "Policy", 2)
+    rows = [line for line in summary.lines if line.finding.rule == REQUIREMENT]
+    items = [[writer.said(line.required, code=True), writer.said(f": {outcome_of(line)}")] for line in rows]
+    items += [
+        [writer.said(f"{line.name}: {line.finding.waiver}")] for line in summary.lines if line.finding.waiver
+    ]
+    if items:
+        blocks.append({"t": "BulletList", "c": [[tree.plain(item)] for item in items]})
+    return [*blocks, _paragraph([writer.said(policy_text(rows, summary))])]
+
+
+def _heading(writer: Writer, identifier: str, title: str, level: int) -> tree.Nodes:
+    return writer.section(tree.Section(identifier, None, level, [tree.text(title)], appendix=False))
+
+
+def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Nodes:
+    """Write what a finding means in a paragraph or two, a pass in one."""
+    finding = line.finding
+    head = {"t": "Strong", "c": [writer.said(f"{finding.level.capitalize()}: {_ended(finding.title)}")]}
+    told = [writer.said(f" {finding.message}")]
+    if not listed:
+        required = f"; required: {line.required}" if line.required else ""
+        told.append(writer.said(f" {line.name}: {line.measured}{required}."))
+    if finding.decision:
+        told.append(writer.said(f" {finding.decision}"))
+    if finding.waiver:
+        told.append(writer.said(f" {finding.waiver[:1].upper()}{finding.waiver[1:]}."))
+    blocks: tree.Nodes = [_paragraph([head, *told])]
+    if finding.level != "pass":
+        advice = [writer.said(f"{finding.why} "), *_prose(writer, finding.action)]
+        blocks.append(_paragraph([*advice, writer.said(f" ({finding.source}.)")]))
+    return blocks
+
+
+def _prose(writer: Writer, text: str) -> tree.Nodes:
+    """Write a sentence in which commands stand between backticks."""
+    return [writer.said(part, code=bool(place % 2)) for place, part in enumerate(text.split("`")) if part]
+
+
+def _ended(title: str) -> str:
+    return title if title.endswith(("?", ".")) else f"{title}."
+
+
+def _paragraph(inlines: tree.Nodes) -> dict[str, Any]:
+    return {"t": "Para", "c": inlines}
+
+
+def policy_text(requirements: Sequence[object], summary: Summary) -> str:
+    """Say which thresholds hold without a requirement."""
+    held = [line for line in summary.lines if line.finding.required and line.finding.rule != REQUIREMENT]
+    told = f"{len(held)} measurement{'s'[: len(held) != 1]} to a threshold"
+    if requirements:
+        return f"Beside the requirements the defaults hold {told}."
+    return f"No requirement is set; [policy] in audit.toml has room. The defaults hold {told}."
+
+
+def outcome_of(line: Line) -> str:
+    """Return what became of a requirement."""
+    if line.finding.value is None:
+        return "not measured"
+    return "met" if line.finding.level == "pass" else line.finding.level

@@ -1,0 +1,301 @@
+"""Effects on a table of the user's, against figures reckoned by hand, and what is not measured."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import TypeAdapter
+from sklearn.metrics import roc_auc_score
+from sklearn.tree import DecisionTreeClassifier
+
+from trivet.effects import EffectMatrix, EffectSettings, audit_effects, measure_effects
+from trivet.effects.own import own_system
+from trivet.effects.trainings import Rows, divided_rows, halves_of
+from trivet.errors import UsageError
+from trivet.fairness.auditing.settings import TableSettings
+from trivet.fairness.auditing.table import audit_table, rows_of
+from trivet.privacy.membership.shadows import model_seed
+
+SMALL = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300, private=False)
+TREE = DecisionTreeClassifier(min_samples_leaf=3)
+
+
+def people(rows=1_200, *, seed=0):
+    """Applicants of two groups, and eight of a third, with a text and numbers that are missing."""
+    generator = np.random.default_rng(seed)
+    sex = generator.choice(["female", "male"], rows, p=[0.4, 0.6])
+    sex[:8] = "other"
+    skill = generator.normal(size=rows) + 0.6 * (sex == "male")
+    noise = generator.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "sex": sex,
+            "skill": np.where(generator.random(rows) < 0.05, np.nan, skill),
+            "noise": noise,
+            "town": generator.choice(["Ulm", "Bonn", "Kiel"], rows),
+            "hired": (skill + generator.normal(size=rows) > 0.5).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return audit_effects(
+        people(),
+        label="hired",
+        sensitive="sex",
+        privileged="male",
+        estimator=TREE,
+        mitigate=("drop-sensitive", "reweighing", "group-thresholds"),
+        settings=SMALL,
+        seed=1,
+    )
+
+
+def by_place(matrix):
+    return {(effect.intervention, effect.measurement): effect for effect in matrix.effects}
+
+
+def test_every_cell_has_a_sentence_and_an_interval_or_a_reason(matrix):
+    assert not matrix.study
+    assert (matrix.estimator, matrix.table is None, matrix.samples) == ("DecisionTreeClassifier", False, 3)
+    assert len(by_place(matrix)) == len(matrix.effects) == 3 * 10 + 3 * 3
+    for effect in matrix.effects:
+        assert effect.sentence.endswith(".")
+        assert (effect.outcome == "not measured") == (effect.low is None)
+    assert any("other (8)" in note for note in matrix.notes)
+    assert matrix.to_frame().shape[0] == len(matrix.effects)
+    adapter = TypeAdapter(EffectMatrix)
+    text = json.dumps(adapter.dump_python(matrix, mode="json"), allow_nan=False)
+    assert adapter.validate_python(json.loads(text)) == matrix
+
+
+def test_thresholds_change_decisions_and_no_score(matrix):
+    cells = by_place(matrix)
+    assert cells["group-thresholds", "model-exposure-all"].outcome == "no effect by construction"
+    assert cells["group-thresholds", "model-exposure-decisions-all"].reason is None
+    assert (
+        cells["group-thresholds", "model-impact-female"].after
+        > cells["group-thresholds", "model-impact-female"].before
+    )
+
+
+def reckoned(frame, tmp_path):
+    """Accuracy and exposure without a mitigation, from scikit-learn and the attack's formula alone."""
+    path = tmp_path / "people.csv"
+    frame.to_csv(path, index=False)
+    rows, _, _ = rows_of(
+        TableSettings(table=str(path), label="hired", sensitive=("sex",), estimator="logistic"), seed=1
+    )
+    columns = pd.get_dummies(frame.drop(columns="hired"), columns=["sex", "town"], dtype=float)
+    columns.insert(2, "missing", columns["skill"].isna().astype(float))
+    accuracies, areas = [], []
+    labels = frame["hired"].to_numpy()
+    places = np.arange(len(frame), dtype=float)[:, np.newaxis]
+    for turn, sample in enumerate(
+        divided_rows(Rows(places, labels, rows.groups), rows=1_200, samples=3, seed=1)
+    ):
+        taken = sample.features[:, 0].astype(int)
+        seed = int(np.random.SeedSequence([1, turn]).generate_state(1)[0])
+        inside = halves_of(sample.labels, 2, seed=seed)
+        known, probability, right = columns.iloc[taken].to_numpy(), [], []
+        for model, half in enumerate(inside):
+            filled = np.where(np.isnan(known), np.nanmedian(known[half], axis=0), known)
+            tree = DecisionTreeClassifier(min_samples_leaf=3, random_state=model_seed(seed, model))
+            tree.fit(filled[half], sample.labels[half])
+            said = tree.predict_proba(filled)
+            probability.append(said[np.arange(len(taken)), sample.labels])
+            right.append(said.argmax(axis=1) == sample.labels)
+        accuracies.append(np.mean(np.array(right)[~inside]))
+        areas.append(np.mean([exposure(np.array(probability), inside, model) for model in range(4)]))
+    return accuracies, areas
+
+
+def exposure(probability, inside, target):
+    """RMIA offline, as Zarifzadeh et al. 2024 write it: a row is sure that dominates many others."""
+    others = [model for model in range(4) if model // 2 != target // 2]
+    outside = np.array(
+        [probability[others][~inside[others][:, row], row].mean() for row in range(inside.shape[1])]
+    )
+    least = probability[probability > 1e-15].min() / 2
+    clip = max(least, 1e-15)
+    ratio = np.maximum(probability[target], clip) / np.maximum((1.3 * outside + 0.7) / 2, clip)
+    dominated = (ratio[:, None] >= ratio[None, :]).sum(axis=1)
+    return roc_auc_score(inside[target], dominated)
+
+
+def test_accuracy_and_exposure_are_those_of_trees_trained_by_hand(matrix, tmp_path):
+    accuracies, areas = reckoned(people(), tmp_path)
+    cells = by_place(matrix)
+    assert cells["reweighing", "model-accuracy-all"].before == pytest.approx(np.mean(accuracies), abs=0.004)
+    # A tree of few rows a leaf knows its rows by heart.
+    assert cells["reweighing", "model-exposure-all"].before == pytest.approx(np.mean(areas), abs=0.01)
+    assert np.mean(areas) > 0.6
+
+
+def test_the_frontier_marks_what_no_other_betters(matrix):
+    (frontier,) = matrix.frontiers
+    assert [point.name for point in frontier.points] == [
+        "none",
+        "drop-sensitive",
+        "reweighing",
+        "group-thresholds",
+    ]
+    signs = [1 if axis.better == "higher" else -1 for axis in frontier.axes]
+    values = [
+        [sign * figure.value for sign, figure in zip(signs, point.figures, strict=True)]
+        for point in frontier.points
+    ]
+    for point, own in zip(frontier.points, values, strict=True):
+        beaten = any(
+            all(a >= b for a, b in zip(other, own, strict=True)) and other != own for other in values
+        )
+        assert point.on_frontier == (not beaten)
+        for figure in point.figures:
+            assert figure.low <= figure.value <= figure.high
+    cells = by_place(matrix)
+    accuracy = frontier.points[0].figures[0]
+    assert accuracy.value == pytest.approx(cells["reweighing", "model-accuracy-all"].before)
+
+
+def settings_for(folder, frame, **given):
+    path = folder / "people.csv"
+    frame.to_csv(path, index=False)
+    return TableSettings(**{"table": str(path), "label": "hired", "sensitive": ("sex",), **given})
+
+
+def measured(settings, chosen=SMALL):
+    found = audit_table(settings, seed=0, workers=1)
+    audited = getattr(found, "baseline", found)
+    return measure_effects(chosen, own_system(chosen, table=settings, audit=audited), seed=0), audited
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    frame = people(3_000)
+    frame["score"] = 1 / (1 + np.exp(-frame["skill"].fillna(0.0)))
+    return measured(settings_for(tmp_path_factory.mktemp("scored"), frame, score="score"))
+
+
+def test_of_predictions_only_thresholds_and_noise_are_measured(scored):
+    matrix, _ = scored
+    cells = by_place(matrix)
+    for (row, column), effect in cells.items():
+        if column == "model-exposure-all":
+            assert "only predictions are given" in effect.reason
+        elif row in {"group-thresholds", "equalized-odds"} or row.startswith("noise"):
+            assert effect.low is not None
+        else:
+            assert "it acts where the model is trained" in effect.reason
+    impact = cells["group-thresholds", "model-impact-female"]
+    assert impact.before < impact.after
+    assert impact.low > 0
+
+
+def test_thresholds_are_compared_with_the_cut_on_rows_that_they_were_not_fitted_on(scored):
+    """Before: the shares of right decisions at the cut, which the audit has for all rows."""
+    matrix, audited = scored
+    accuracy = by_place(matrix)["group-thresholds", "model-accuracy-all"]
+    assert accuracy.before == pytest.approx(audited.overall.accuracy.value, abs=0.02)
+
+
+def test_noise_is_added_to_the_counts_of_the_audit(scored):
+    matrix, audited = scored
+    women = next(group for group in audited.attributes[0].groups if group.group == "female")
+    effect = by_place(matrix)["noise-1", "impact-female"]
+    assert effect.before == pytest.approx(women.disparate_impact.value)
+    assert matrix.counted_rows == sum(
+        group.rows for group in audited.attributes[0].groups if group.group != "other"
+    )
+
+
+def test_decisions_without_scores_leave_thresholds_nothing_to_act_on(tmp_path):
+    frame = people(600)
+    frame["said"] = (frame["skill"] > 0).astype(int)
+    matrix, _ = measured(settings_for(tmp_path, frame, prediction="said"))
+    cells = by_place(matrix)
+    assert "decisions and no scores" in cells["group-thresholds", "model-accuracy-all"].reason
+    assert cells["noise-0.1", "width-female"].outcome == "worse"
+    assert matrix.frontiers == ()
+
+
+def test_without_labels_noise_is_added_to_selections(tmp_path):
+    frame = people(600)
+    frame["said"] = (frame["skill"] > 0).astype(int)
+    matrix, audited = measured(settings_for(tmp_path, frame, prediction="said", label=None))
+    women = next(group for group in audited.attributes[0].groups if group.group == "female")
+    assert by_place(matrix)["noise-1", "impact-female"].before == pytest.approx(women.disparate_impact.value)
+
+
+def test_rows_with_weights_are_not_measured_and_say_so(tmp_path):
+    frame = people(600)
+    frame["w"] = np.where(frame["sex"] == "male", 1.0, 2.0)
+    settings = settings_for(
+        tmp_path, frame, weight="w", estimator="logistic", mitigate=("reweighing",), repeats=0
+    )
+    matrix, _ = measured(settings)
+    cells = by_place(matrix)
+    assert "weights" in cells["reweighing", "model-accuracy-all"].reason
+    assert "weights" in cells["noise-1", "impact-female"].reason
+    assert {effect.outcome for effect in matrix.effects} == {"not measured"}
+
+
+def test_several_attributes_are_measured_together_and_their_counts_one_by_one(tmp_path):
+    frame = people(1_200)
+    frame["age"] = np.random.default_rng(2).choice(["old", "young"], len(frame))
+    settings = settings_for(
+        tmp_path,
+        frame,
+        sensitive=("sex", "age"),
+        privileged="male,young",
+        estimator="logistic",
+        mitigate=("reweighing",),
+        repeats=0,
+    )
+    matrix, _ = measured(settings)
+    columns = {effect.measurement for effect in matrix.effects}
+    assert {"model-accuracy-female, old", "model-impact-female, young", "impact-sex female"} <= columns
+    assert any("not of several together" in note for note in matrix.notes)
+
+
+def test_what_the_budget_leaves_no_time_for_says_so(tmp_path):
+    settings = settings_for(tmp_path, people(600), estimator="logistic", mitigate=("reweighing",), repeats=0)
+    late = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300, private=False, budget=1e-6)
+    matrix, _ = measured(settings, late)
+    cells = by_place(matrix)
+    assert (
+        cells["reweighing", "model-accuracy-all"].reason
+        == "the budget of 1e-06 s was used before it was done"
+    )
+    # Noise takes no time to speak of.
+    assert cells["noise-1", "impact-female"].low is not None
+
+
+def test_a_table_that_is_too_small_says_so():
+    matrix = audit_effects(
+        people(200), label="hired", sensitive="sex", mitigate=("reweighing",), settings=SMALL, seed=1
+    )
+    assert "there are 200 rows" in by_place(matrix)["reweighing", "model-accuracy-all"].reason
+
+
+def test_an_estimator_that_gives_no_probabilities_says_so():
+    from sklearn.svm import LinearSVC  # noqa: PLC0415 - one test's
+
+    matrix = audit_effects(
+        people(600),
+        label="hired",
+        sensitive="sex",
+        estimator=LinearSVC(),
+        mitigate=("reweighing",),
+        settings=SMALL,
+        seed=1,
+    )
+    assert "no predict_proba" in by_place(matrix)["reweighing", "model-accuracy-all"].reason
+
+
+def test_names_that_do_not_exist_are_refused():
+    with pytest.raises(UsageError, match="there is no mitigation"):
+        audit_effects(people(600), label="hired", sensitive="sex", mitigate=("pray",), settings=SMALL)
+    with pytest.raises(UsageError, match="expected logistic, boosting"):
+        audit_effects(people(600), label="hired", sensitive="sex", estimator="magic", settings=SMALL)

@@ -1,0 +1,136 @@
+"""The card's content: outcome, what was audited, and a line a finding."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from example_privacy import example_code, example_plan
+from example_records import example_own_record, example_record, own_record, whole_own_record
+from example_scan import example_scan
+from trivet.findings import findings_of
+from trivet.findings.summary import Made, made_of, summary_of
+from trivet.policy import parse_requirements
+from trivet.record import PrivacyLeg, as_json
+from trivet.verdict import LEGS
+
+HIGH = "fairness.disparate_impact >= 0.8"
+
+
+def summary(record, *requirements, made=None):
+    plain = as_json(record)
+    return summary_of(plain, findings_of(plain, parse_requirements(requirements)), made)
+
+
+def embedded(record):
+    """The same record, of the network that comes with trivet."""
+    scan = record.security.scan
+    checkpoint = replace(scan.checkpoint, source="embedded", name="demo.safetensors")
+    return replace(record, security=replace(record.security, scan=replace(scan, checkpoint=checkpoint)))
+
+
+def test_a_breach_fails_and_the_worst_comes_first():
+    found = summary(example_own_record(), HIGH)
+    assert (found.word, found.tone, found.against) == (
+        "FAILED",
+        "bad",
+        "against 1 requirement and the defaults",
+    )
+    levels = [line.finding.level for line in found.lines]
+    assert levels == sorted(levels, key=["breach", "warning", "note", "pass"].index)
+    first = found.lines[0]
+    assert (first.name, first.required) == ("Disparate impact of Eskimo (race) against White", HIGH)
+    assert first.measured == "0 (95%: 0 to 0.3396)"
+
+
+def test_every_finding_is_named_and_none_by_its_path():
+    for record in (example_record(), example_own_record(), whole_own_record()[0]):
+        for line in summary(record, HIGH).lines:
+            assert line.name[0].isupper() or not line.name[0].isalpha()
+            assert line.finding.place not in line.name
+            assert ".0" not in line.name
+            assert "_" not in line.name.replace(record.security.scan.checkpoint.name, "").replace(
+                "noisy_count", ""
+            )
+
+
+def test_what_nobody_audited_is_said_and_has_no_verdict():
+    found = summary(own_record(privacy=PrivacyLeg(example_plan())))
+    assert [(leg.leg, leg.tone, leg.word) for leg in found.legs] == [
+        ("security", "note", "not audited"),
+        ("privacy", "note", "not judged"),
+        ("fairness", "note", "not audited"),
+    ]
+    assert (found.word, found.tone) == ("NOT JUDGED", "note")
+
+
+def test_what_could_not_be_measured_is_neither_passed_nor_failed():
+    unmeasured = summary(own_record(privacy=PrivacyLeg(example_plan())), HIGH)
+    assert (unmeasured.word, unmeasured.tone) == ("UNDECIDED", "unsure")
+    assert unmeasured.lines[0].measured == "not measured"
+    assert unmeasured.lines[0].name == "Disparate impact"
+    unknown = example_code()
+    assert unknown.verdict == "unknown"
+    assert summary(own_record(privacy=PrivacyLeg(code=(unknown,)))).word == "UNDECIDED"
+
+
+def test_without_a_breach_an_audit_has_passed():
+    scanned = example_scan().audit[0]
+    clean = replace(
+        scanned, scan=replace(scanned.scan, verdict="no evidence", suspected_label=None), strip=None
+    )
+    found = summary(own_record(clean))
+    assert (found.word, found.tone, found.against) == ("PASSED", "good", "against the defaults alone")
+
+
+def test_what_comes_with_trivet_is_a_demonstration_until_a_policy_judges_it():
+    demo = embedded(example_record())
+    assert (summary(demo).word, summary(demo).tone) == ("DEMONSTRATION", "note")
+    assert summary(demo, HIGH).word == "FAILED"
+    assert summary(demo, "security.clean_accuracy >= 0.5").word == "PASSED"
+
+
+def test_the_parts_of_a_leg_have_names_digests_and_verdicts_of_their_own():
+    security, privacy, fairness = summary(example_own_record()).legs
+    network, repair = security.parts
+    assert (network.name, network.short_digest) == ("poisened_model_4.pth", "5d5d5d5d5d5d")
+    assert network.facts == "mnist-cnn, 1,199,882 parameters; 10,000 images of mnist/test"
+    assert repair.word == "removed by unlearn"
+    assert privacy.word == "violates"
+    assert privacy.shown[0][0].word == "violates"
+    assert privacy.texts[-1] == "and 6 more"
+    assert fairness.parts[0].facts.endswith("gender x race: 6 groups")
+
+
+def test_a_table_has_the_digest_that_the_manifest_knows():
+    digest = "0123456789abcdef" * 4
+    made = made_of({"inputs": {"adult.csv": digest}})
+    table = summary(example_own_record(), made=made).legs[2].parts[0]
+    assert (table.name, table.digest, table.short_digest) == ("adult.csv", digest, digest[:12])
+
+
+def test_the_manifest_says_when_and_by_which_version():
+    made = made_of({"trivet": "1.2.3", "started": "2026-11-30T23:59:59+00:00", "inputs": {}})
+    assert summary(example_record(), made=made).provenance == "2026-11-30 UTC, trivet 1.2.3, seed 0"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"started": 5},
+        {"started": "yesterday"},
+        {"inputs": ["a"]},
+        {"inputs": {"a": "<b>"}},
+        {"trivet": {}},
+    ],
+)
+def test_a_damaged_manifest_says_nothing(wrong):
+    made = made_of(json.loads(json.dumps(wrong)))
+    assert (made.date, dict(made.inputs)) == ("", {})
+    assert isinstance(made, Made)
+
+
+def test_every_leg_is_on_every_card():
+    for record in (example_record(), whole_own_record()[0]):
+        assert tuple(leg.leg for leg in summary(record).legs) == LEGS
