@@ -16,9 +16,9 @@ from urllib.parse import quote
 from trivet.audited import verdicts_of
 from trivet.comparison import Headline, headline_of, read_audit, value_text
 from trivet.errors import DataError, RecordError, ReportError, UsageError
-from trivet.record import METRICS
 from trivet.findings.formats import read_findings
 from trivet.findings.summary import summary_of
+from trivet.record import METRICS
 from trivet.report.text.values import escape_html
 from trivet.report.trend import Point, small_line
 from trivet.report.verdicts import HEADINGS
