@@ -54,7 +54,7 @@ class Result:
         shown = self._shown()
         word = attrgetter(shown.shown_head[0])(shown) if shown.shown_head else None
         colour, subject = TONES["note"], ""
-        if rank(word) is not None:
+        if isinstance(word, str) and rank(word) is not None:
             colour = TONES[tone(word)]
             title, subject = f"{sign(tone(word), 'page')} {word}", type(self).__name__
         said = [value for name, value in facts if name in SENTENCES]

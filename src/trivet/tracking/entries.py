@@ -11,7 +11,6 @@ from trivet.audit import Audit
 from trivet.audited import has_study, verdicts_of
 from trivet.errors import DataError
 from trivet.evidence.dossier import FINDINGS, About, Dossier, read_dossier
-from trivet.evidence.figures import Figure
 from trivet.findings import Finding, counts, findings_of
 from trivet.place import find, parse, spread
 from trivet.policy import SHORT_NAMES, measure
@@ -176,17 +175,19 @@ def _reports(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def _metrics(dossier: Dossier) -> tuple[dict[str, float], int]:
     """Return the numbers of the headline by name, and how many measurements are left out."""
-    figures = {figure.place: figure for figure in dossier.figures if figure.value is not None}
-    found: dict[str, Figure] = {}
+    figures = {each.place: (each.value, each.low, each.high) for each in dossier.figures}
+    found: dict[str, tuple[float | None, ...]] = {}
     for short, pattern in _headline(dossier.record):
         place, items = _located(dossier.record, pattern)
-        if (figure := figures.get(place)) is not None:
+        plain = find(dossier.record, place) if short in _MORE else None
+        figure = figures.get(place, (plain if isinstance(plain, int | float) else None,))
+        if figure[0] is not None:
             found[_unused("/".join((*short.split("."), *items)), found)] = figure
     kept = list(found.items())[:MOST_FIGURES]
     metrics: dict[str, float] = {}
     for name, figure in kept:
         leg, what, *items = name.split("/")
-        for ending, value in (("", figure.value), ("_low", figure.low), ("_high", figure.high)):
+        for ending, value in zip(("", "_low", "_high"), figure, strict=False):
             if value is not None:
                 metrics["/".join((PREFIX, leg, f"{what}{ending}", *items))] = float(value)
     return metrics, len(found) - len(kept)
