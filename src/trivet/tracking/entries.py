@@ -12,6 +12,7 @@ from trivet.audited import has_study, verdicts_of
 from trivet.errors import DataError
 from trivet.evidence.dossier import FINDINGS, About, Dossier, read_dossier
 from trivet.findings import Finding, counts, findings_of
+from trivet.findings.summary import summary_of
 from trivet.place import find, parse, spread
 from trivet.policy import SHORT_NAMES, measure
 from trivet.record import MANIFEST, METRICS, AuditRecord, as_json, load_record, to_text
@@ -244,7 +245,8 @@ def _unused(name: str, used: Mapping[str, Any]) -> str:
 
 def _tags(dossier: Dossier) -> dict[str, str]:
     record = dossier.record
-    tags = {f"{PREFIX}.gate": dossier.result.lower()}
+    summary = summary_of(record, dossier.findings)
+    tags = {f"{PREFIX}.gate": summary.word.lower(), f"{PREFIX}.against": _value(summary.against)}
     for level, number in counts(dossier.findings).items():
         tags[f"{PREFIX}.findings.{level}"] = str(number)
     for part in verdicts_of(record):
