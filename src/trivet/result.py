@@ -52,7 +52,7 @@ class Result:
         """Return the verdict, the sentences, a table of the first rows, the limits and the other facts."""
         title, facts = self._facts()
         shown = self._shown()
-        word = attrgetter(shown.shown_head[0])(shown) if shown.shown_head else None
+        word = attrgetter(shown.shown_head[0])(shown) if shown.shown_head else ""
         colour, subject = TONES["note"], ""
         if isinstance(word, str) and rank(word) is not None:
             colour = TONES[tone(word)]

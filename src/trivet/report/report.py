@@ -116,7 +116,7 @@ def _summary(record: Mapping[str, Any], findings: Sequence[Finding], made: Made 
     summary = summary_of(record, findings, made)
     if findings:
         return summary
-    told = verdicts({leg: record.get(leg) for leg in LEGS} | record)
+    told = verdicts({**{leg: record.get(leg) for leg in LEGS}, **record})
     legs = [
         replace(leg, reason=" ".join(each.text for each in told if each.leg == leg.leg))
         for leg in summary.legs

@@ -125,7 +125,7 @@ SEEDS: Final = (
 
 
 def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> list[str]:
-    """Say where the value at a place comes from, in lines without markup; nothing of what is no place."""
+    """Say where the value at a place comes from, in lines without markup; nothing where it names none."""
     try:
         parse(path)
     except LookupError:
