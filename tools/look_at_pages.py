@@ -34,10 +34,14 @@ SENTENCE = 40
 #: Share of a sheet that is filled at least, unless it is the last.
 FILLED = 0.35
 
-OVERFLOWING = """() => [...document.querySelectorAll('body *')]
-    .filter(each => each.checkVisibility() && !each.closest('.scroll, .drawing, math, .skip, .unseen'))
-    .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
-    .map(each => each.outerHTML.slice(0, 120))"""
+OVERFLOWING = """() => {
+    const scrolls = each => /auto|scroll/.test(getComputedStyle(each).overflowX);
+    const held = each => each && (scrolls(each) || held(each.parentElement));
+    return [...document.querySelectorAll('body *')]
+        .filter(each => each.checkVisibility() && !each.closest('math, .skip, .unseen'))
+        .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !held(each.parentElement))
+        .map(each => each.outerHTML.slice(0, 120));
+}"""
 #: Text of a page by block, without pictures and what stands for them, tables, and mathematics.
 BLOCKS = """() => [...document.querySelectorAll('h1, h2, h3, p, li, figcaption, dd, dt, .reason')]
     .filter(each => !each.closest('nav, dialog, .tools') && !each.querySelector('p, li, dd, .reason'))

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from page_elements import Page
+from page_findings import shown_example
 from sample_report import SAMPLE_PICTURES, draw_sample_figures, sample_record
 
+from trivet.findings.summary import summary_of
 from trivet.report.figures.style import (
     ATTACKED,
     CORRECTED,
@@ -183,6 +185,18 @@ def test_every_colour_of_a_figure_has_one_for_dark_paper(study_report):
     style = re.search("<style>(.*?)</style>", page, re.DOTALL)[1]
     for part, color in set(re.findall(r' (fill|stroke)="(#[0-9a-f]{6})"', page)):
         assert f'[{part}="{color}"] {{ {part}: light-dark({color}, {on_dark(color)}); }}' in style
+
+
+def test_why_a_finding_matters_is_said_once_for_all_of_its_kind(folded, figures):
+    one, two, other = (
+        shown_example(name, why=f"{why} can happen to everyone who looks for it.", source="A source, 1999")
+        for name, why in (("a.1", "This"), ("a.2", "This"), ("b", "That"))
+    )
+    summary = summary_of(sample_record(), [one, two, other])
+    page = html_page(folded, summary, figures, record=sample_record())
+    assert page.count("This can happen to everyone who looks for it.") == 1
+    assert page.count("That can happen to everyone who looks for it.") == 1
+    assert '<a href="#finding:a.1">As of ' in page
 
 
 @pytest.fixture

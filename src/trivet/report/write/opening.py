@@ -145,14 +145,15 @@ def findings_section(summary: Summary, tell: Tell) -> str:
         level: [line for line in summary.lines if line.finding.level == level] for level in reversed(LEVELS)
     }
     open_ones = [line for level, found in by_level.items() if level != "pass" for line in found]
+    explained: dict[_Meaning, Finding] = {}
     parts = [
         '<section class="findings" aria-labelledby="found">\n<h2 id="found">Findings</h2>',
-        _list(open_ones, tell, on_card),
+        _list(open_ones, tell, on_card, explained),
     ]
     if passed := by_level["pass"]:
         several = "check passed" if len(passed) == 1 else "checks passed"
         head = f"<summary>{len(passed)} {several}</summary>"
-        parts.append(f'<details class="passed">{head}\n{_list(passed, tell, on_card)}\n</details>')
+        parts.append(f'<details class="passed">{head}\n{_list(passed, tell, on_card, explained)}\n</details>')
     return "\n".join([*filter(None, [*parts, _policy(summary)]), "</section>"])
 
 
@@ -182,14 +183,27 @@ def _policy(summary: Summary) -> str:
     return "\n".join([*filter(None, told), "</section>"])
 
 
-def _list(lines: Iterable[Line], tell: Tell, on_card: set[str]) -> str:
-    items = "\n".join(_finding(line, tell, listed=line.finding.id in on_card) for line in lines)
+#: Why findings matter, what to do about them, and where that is from.
+_Meaning = tuple[str, str, str]
+
+
+def _list(lines: Iterable[Line], tell: Tell, on_card: set[str], explained: dict[_Meaning, Finding]) -> str:
+    items = "\n".join(
+        _finding(line, tell, listed=line.finding.id in on_card, explained=explained) for line in lines
+    )
     return f"<ul>\n{items}\n</ul>" if items else ""
 
 
-def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
-    """Write what a finding means; its measurement too where the card does not have it."""
+def _finding(line: Line, tell: Tell, *, listed: bool, explained: dict[_Meaning, Finding]) -> str:
+    """Write what a finding means, unless another says so; its measurement too where the card lacks it."""
     finding = line.finding
+    action = "" if finding.level == "pass" else finding.action
+    meaning = (finding.why, action, finding.source)
+    first = explained.setdefault(meaning, finding)
+    if first is finding or not any(meaning):
+        why, action, source = _prose(finding.why), _prose(action), escape_html(finding.source)
+    else:
+        why, action, source = f'<a href="#{_anchor(first)}">As of {escape_html(first.title)}</a>', "", ""
     tone = LEVEL_TONES[finding.level]
     heading = (
         f'<h3>{_icon(tone)}<span class="word">{_SHOWN[finding.level]}</span> {escape_html(finding.title)} '
@@ -198,11 +212,11 @@ def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
     facts = {
         "Measured": "" if listed else f"{escape_html(line.name)}: {_measured(line, tell)}",
         "Required": "" if listed else escape_html(line.required),
-        "Why it matters": _prose(finding.why),
+        "Why it matters": why,
         "Waiver": escape_html(finding.waiver),
         "Policy": escape_html(finding.decision),
-        "What to do": "" if finding.level == "pass" else _prose(finding.action),
-        "Source": escape_html(finding.source),
+        "What to do": action,
+        "Source": source,
     }
     entries = "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
     return (
