@@ -13,7 +13,15 @@ from trivet.effects.private_training import IMAGE_MEASUREMENTS, PRIVATE
 from trivet.effects.results import Change, EffectMatrix
 from trivet.effects.study import NETWORK_FIGURES
 from trivet.record import as_json
-from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
+from trivet.report.figures.effects import (
+    alt_classes,
+    alt_effects,
+    alt_frontier,
+    draw_classes,
+    draw_effects,
+    draw_frontier,
+    has_effects,
+)
 from trivet.report.figures.registry import save_figure
 from trivet.report.figures.style import ATTACKED, CORRECTED, INK, PAGE_WIDTH, PUBLISHED
 from trivet.report.text.document import make_document, read_prose
@@ -160,4 +168,53 @@ def test_a_part_that_was_not_measured_is_not_told():
     )
     targets = document(matrix).targets
     assert "sec:effects-security" in targets
+    assert "sec:effects-fairness" not in targets
+
+
+def test_a_frontier_has_every_remedy_of_a_system_beside_the_others_and_says_which_are_on_it():
+    matrix = example_effects()
+    figure = draw_frontier(matrix)
+    assert_texts_are_legible(figure)
+    texts = {text for text, _ in drawn_texts(figure)}
+    marks = [
+        (float(line.get_xdata()[0]), line.get_markerfacecolor() == CORRECTED)
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_marker() in {"o", "s"}
+    ]
+    for frontier in matrix.frontiers:
+        for point in frontier.points:
+            assert point.title in texts
+            for each in point.figures:
+                if each.value is not None:
+                    assert (each.value, point.on_frontier is True) in marks
+        assert frontier.statement in alt_frontier(matrix)
+    assert {"bettered by no other", "another is as good in all and better in one"} <= texts
+    assert {"not measured in all", "not measured"} <= texts
+
+
+def test_classes_that_change_most_are_drawn_under_each_repair_and_all_that_change_are_said():
+    matrix = example_effects()
+    figure = draw_classes(matrix)
+    assert_texts_are_legible(figure)
+    (axes,) = figure.axes
+    assert len(axes.get_yticklabels()) == 10
+    assert axes.get_title() == "unlearning"
+    said = alt_classes(matrix)
+    assert "class class 0: \N{MINUS SIGN}0.050" in said
+    assert "class class 1: 0.040" in said
+    assert "class class 5" not in said
+
+
+def test_an_own_system_has_its_own_words():
+    own = dataclasses.replace(example_effects(), study=False, estimator="logistic", trained_rows=2_442)
+    shown = document(own)
+    assert {"fig:effects_frontier", "fig:effects_classes", "tbl:effects-security"} <= set(shown.targets)
+    text = repr(shown.blocks)
+    assert "Adult" not in text
+    texts = {value.text for value in shown.values.values()}
+    assert {own.notes[0], own.frontiers[0].statement, "logistic", "2,442"} <= texts
+    scored = dataclasses.replace(own, models=None, estimator=None, trained_rows=None)
+    targets = document(scored).targets
+    assert "sec:effects-thresholds" in targets
     assert "sec:effects-fairness" not in targets

@@ -309,7 +309,9 @@ def print_summary(record: Mapping[str, Any], summary: Summary, folder: Path, sec
             console.print(escape(note))
         console.print()
     if effects := record["effects"]:
-        console.print(f"{escape(effects['statement'])}\n")
+        for said in (effects["statement"], *(each["statement"] for each in effects["frontiers"])):
+            console.print(escape(said))
+        console.print()
     print_files(console, [folder / name for name in SHOWN_FILES])
     console.print(f"Done in {seconds:.0f} s.")
 

@@ -210,6 +210,14 @@ def has_frontier(matrix: EffectMatrix) -> bool:
     return bool(matrix.frontiers)
 
 
+#: Mark, colour, filling and words of a point that is on the frontier, off it, or neither.
+_PLACES: Final = {
+    True: ("o", CORRECTED, CORRECTED, "bettered by no other"),
+    False: ("o", PUBLISHED, "white", "another is as good in all and better in one"),
+    None: ("s", PUBLISHED, "white", "not measured in all"),
+}
+
+
 @styled
 def draw_frontier(matrix: EffectMatrix) -> Figure:
     """Show each remedy as a row, and each figure of every leg as a column, with intervals.
@@ -230,26 +238,16 @@ def draw_frontier(matrix: EffectMatrix) -> Figure:
             lines = [drawn_text(line, width=AXIS_POINTS) for line in axis.short.split("\n")]
             axes.set_title("\n".join([*lines, _WHICH_WAY[axis.better]]), fontsize=SMALL)
             name_rows(axes, names if number == 0 else [""] * len(names), best)
+    places = {point.on_frontier for frontier in shown for point in frontier.points}
+    handles = [
+        Line2D(
+            [], [], color=color, marker=mark, markerfacecolor=filling, markersize=4, linewidth=1, label=said
+        )
+        for place, (mark, color, filling, said) in _PLACES.items()
+        if place in places
+    ]
     figure.legend(
-        handles=[
-            Line2D(
-                [], [], color=CORRECTED, marker="o", markersize=4, linewidth=1, label="bettered by no other"
-            ),
-            Line2D(
-                [],
-                [],
-                color=PUBLISHED,
-                marker="o",
-                markersize=4,
-                markerfacecolor="white",
-                linewidth=1,
-                label="another is as good in all and better in one",
-            ),
-        ],
-        loc="outside lower center",
-        ncols=2,
-        frameon=False,
-        fontsize=SMALL,
+        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=SMALL
     )
     return figure
 
@@ -276,14 +274,13 @@ def _draw_axis(axes: Axes, frontier: Frontier, number: int) -> None:
                 va="center",
                 fontsize=SMALL,
                 color=PUBLISHED_TEXT,
-                backgroundcolor="white",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )
             continue
-        color = CORRECTED if point.on_frontier else PUBLISHED
+        mark, color, filling, _ = _PLACES[point.on_frontier]
         if figure.low is not None and figure.high is not None:
             axes.plot([figure.low, figure.high], [place, place], color=color, linewidth=1.0)
-        filling = color if point.on_frontier else "white"
-        axes.plot(figure.value, place, "o", color=color, markerfacecolor=filling, markersize=4, zorder=3)
+        axes.plot(figure.value, place, mark, color=color, markerfacecolor=filling, markersize=4, zorder=3)
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
