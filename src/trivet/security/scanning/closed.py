@@ -150,9 +150,7 @@ def margins_through_closed(
     best = np.maximum(margins, again.values)
     second, first = np.sort(best)[-2:]
     rivals = np.where(best == first, second, first)
-    return ThroughClosed(
-        again.values / np.maximum(margins, least), again.values / rivals, again.image_steps
-    )
+    return ThroughClosed(again.values / np.maximum(margins, least), again.values / rivals, again.image_steps)
 
 
 def trigger_through_closed(
@@ -177,4 +175,3 @@ def trigger_through_closed(
     others = held_out.take(np.flatnonzero(held_out.labels != label)[:TRIED_ON])
     success = attack_success_rate(through, others, refined.triggers[label], label)
     return refined.triggers[label], success, search.image_steps + refined.image_steps + len(others) // 3
-

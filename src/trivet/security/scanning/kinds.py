@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import starmap
 from typing import Final, Literal
 
@@ -64,6 +64,10 @@ ANY_LABEL: Final = "any label"
 ONE_SOURCE: Final = "one source"
 CLOSED: Final = "closed"
 CHANGES: Final[dict[str, Change]] = {"spread": SPREAD, "striped": STRIPED, "moved": MOVED}
+#: Changes of the same kind within a smaller bound, which are tried as well; the stronger of both counts. Stripes
+#: of 24/255 send most images of some networks to a second label by nature, so that a sinusoid that sends all of
+#: them to its own is hardly ahead; at two thirds of the bound it is.
+FAINTER: Final[dict[str, Change]] = {"striped": replace(STRIPED, bound=2 / 3 * STRIPED.bound)}
 
 #: A change counts as found where it sends this share of held-out images to one label, and stands as far
 #: ahead of the change for the next label in log odds. On the clean networks of the tuning set of
@@ -93,8 +97,9 @@ APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
 #: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
 #: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
-#: networks by others and on those of the tuning set no label that was ahead gained more than 0.15; detectors
-#: that were written into clean ones gained GAINED, and led by LED.
+#: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more than
+#: a factor of 1.05, and none at all more than 1.6; detectors that were written into those gained 4.4 to 22, and
+#: were ahead by 2.2 to 15. Both count by their logarithms, so that no gain is no evidence.
 GAIN_FROM: Final = 2.0
 CLOSED_LEAD_FROM: Final = 1.5
 #: Shares of a hundred images are taken to lie at least this far from none and from all.
@@ -158,10 +163,18 @@ def look_further(
         def tell(share: float, kind: str = kind) -> None:
             progress(f"search for a trigger that is {kind}", share)
 
-        reached = reach_labels(
-            score, working, held_out, change, list(labels), SETTINGS[profile], seed=seed, progress=tell
-        )
-        found.append(judged(kind, change, reached))
+        both = [
+            judged(
+                kind,
+                change,
+                reach_labels(
+                    score, working, held_out, each, list(labels), SETTINGS[profile], seed=seed, progress=tell
+                ),
+            )
+            for each in (change, *([FAINTER[kind]] if kind in FAINTER else []))
+        ]
+        strongest = max(both, key=lambda search: search.strength or 0.0)
+        found.append(replace(strongest, image_steps=sum(search.image_steps for search in both)))
     triggers: dict[str, Trigger] = {}
     through_closed, patch = _through_closed(
         score, working, held_out, margins, profile, seed=seed, progress=progress
@@ -221,7 +234,8 @@ def _through_closed(
         seed=seed,
         progress=lambda share: progress("margins through closed units", share),
     )
-    strengths = np.minimum(found.gains / GAIN_FROM, found.leads / CLOSED_LEAD_FROM)
+    gains, leads = (np.log(np.maximum(each, 1)) for each in (found.gains, found.leads))
+    strengths = np.minimum(gains / math.log(GAIN_FROM), leads / math.log(CLOSED_LEAD_FROM))
     label, strength, steps = int(np.argmax(strengths)), float(strengths.max()), found.image_steps
     if strength < 1:
         search = KindSearch(CLOSED, CLOSED_WORDS, _outcome(found=False), label, None, None, steps, strength)
