@@ -42,8 +42,8 @@ RATES = ROOT / "src" / "trivet" / "security" / "scanning" / "rates.json"
 APART_FROM = 10_000
 #: Of those, networks that were looked at after all, to see why they were missed.
 LOOKED_AT = ("gtsrb-vgg-all-to-all-10005", "cifar10-vgg-subnet-10045")
-#: Number of the scan that rows are of; raise it with a change that may change a verdict. Rows without one are of
-#: the scan before it searched through closed units and for fainter stripes.
+#: Number of the scan that rows are of; raise it with a change that may change a verdict. Rows without one
+#: are of the scan before it searched through closed units and for fainter stripes.
 SCAN = 2
 #: An attack that succeeds less often is counted apart.
 WORKS_FROM = 0.8
@@ -221,8 +221,8 @@ def freshness(rows: list[dict]) -> str:
         return "All rows are of the scan as it is."
     clean = sum(row["kind"] == "clean" for row in old)
     return (
-        f"Of {len(old)} networks ({clean} clean) the rows are of an earlier scan with fewer searches, and their "
-        "weights are no longer at hand. More searches can only add alarms to those rows: true ones, or false "
+        f"Of {len(old)} networks ({clean} clean) the rows are of an earlier scan with fewer searches, and "
+        "their weights are no longer at hand. More searches can only add alarms to those rows: true ones, or false "
         "ones on clean networks."
     )
 

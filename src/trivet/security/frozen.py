@@ -105,12 +105,7 @@ def _pairs(model: Classifier) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
         elif isinstance(module, nn.BatchNorm2d):
             met.append((id(inputs[0]), module))
 
-    plain = [
-        module
-        for module in model.modules()
-        if type(module) in {nn.Conv2d, nn.BatchNorm2d}
-        and not (module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 - PyTorch shows no other way
-    ]
+    plain = [module for module in model.modules() if type(module) in {nn.Conv2d, nn.BatchNorm2d}]
     hooks = [module.register_forward_hook(note) for module in plain]
     try:
         with torch.no_grad(), _Uses() as uses:

@@ -1,4 +1,4 @@
-"""Search through units that are closed: rectifiers that let a gradient pass although their output is at a bound.
+"""Search through closed units: rectifiers that let a gradient pass where their output is at a bound.
 
 A trigger may be answered by units that nothing else opens. So is a narrow detector that is written into a
 trained network (Qi et al., CVPR 2022): on the way to a large margin, or to a small mask, its rectifiers are
@@ -156,7 +156,7 @@ def margins_through_closed(
 def trigger_through_closed(
     through: Scorer, working: ImageSet, held_out: ImageSet, label: int, *, seed: int
 ) -> tuple[Trigger, float, int]:
-    """Return a label's smallest working patch, the share of held-out images that it sends there, and the cost.
+    """Return a label's smallest working patch, the share of held-out images sent there, and the cost.
 
     Parameters
     ----------

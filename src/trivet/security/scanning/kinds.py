@@ -64,9 +64,9 @@ ANY_LABEL: Final = "any label"
 ONE_SOURCE: Final = "one source"
 CLOSED: Final = "closed"
 CHANGES: Final[dict[str, Change]] = {"spread": SPREAD, "striped": STRIPED, "moved": MOVED}
-#: Changes of the same kind within a smaller bound, which are tried as well; the stronger of both counts. Stripes
-#: of 24/255 send most images of some networks to a second label by nature, so that a sinusoid that sends all of
-#: them to its own is hardly ahead; at two thirds of the bound it is.
+#: Changes of the same kind within a smaller bound, which are tried as well; the stronger of both counts.
+#: Stripes of 24/255 send most images of some networks to a second label by nature, so that a sinusoid that
+#: sends all of them to its own is hardly ahead; at two thirds of the bound it is.
 FAINTER: Final[dict[str, Change]] = {"striped": replace(STRIPED, bound=2 / 3 * STRIPED.bound)}
 
 #: A change counts as found where it sends this share of held-out images to one label, and stands as far
@@ -97,9 +97,9 @@ APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
 #: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
 #: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
-#: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more than
-#: a factor of 1.05, and none at all more than 1.6; detectors that were written into those gained 4.4 to 22, and
-#: were ahead by 2.2 to 15. Both count by their logarithms, so that no gain is no evidence.
+#: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more
+#: than a factor of 1.05, and none at all more than 1.6; detectors that were written into those gained 4.4 to
+#: 22, and were ahead by 2.2 to 15. Both count by their logarithms: a gain of 1 says nothing.
 GAIN_FROM: Final = 2.0
 CLOSED_LEAD_FROM: Final = 1.5
 #: Shares of a hundred images are taken to lie at least this far from none and from all.

@@ -184,8 +184,8 @@ class KindSearch:
 
     Attributes
     ----------
-    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``closed`` for a margin through closed units, ``any
-        label`` for a stamp that each class goes wrong by, or ``one source`` for one that moves one class alone
+    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``closed`` for a margin through closed units,
+        ``any label`` for a stamp that each class goes wrong by, or ``one source`` for one that moves a class
     looked_for : the trigger, in words
     outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few,
         classes too many, or the network has no units that close

@@ -277,7 +277,8 @@ class _Growing:
         self._side = _side(images)
         self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
         self._stamp = torch.zeros(1, height, width), torch.zeros(channels, height, width)
-        margins = _margins(score, images, *(part[None] for part in self._stamp), self._at_once)
+        mask, pattern = self._stamp
+        margins = _margins(score, images, mask[None], pattern[None], self._at_once)
         self._scale = margins.abs().mean().clamp_min(1e-6) / STEEPNESS
         self.steps = len(images) / 3
 
