@@ -222,8 +222,8 @@ def freshness(rows: list[dict]) -> str:
     clean = sum(row["kind"] == "clean" for row in old)
     return (
         f"Of {len(old)} networks ({clean} clean) the rows are of an earlier scan with fewer searches, and "
-        "their weights are no longer at hand. More searches can only add alarms to those rows: true ones, or false "
-        "ones on clean networks."
+        "their weights are no longer at hand. More searches can only add alarms to those rows: true ones, or "
+        "false ones on clean networks."
     )
 
 
