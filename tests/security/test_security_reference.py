@@ -337,7 +337,7 @@ def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
         ({"train": None}, "need images to train on"),
         ({"arch": None, "train": None}, "need an architecture"),
         ({"arch": "hf:folder"}, "need an architecture"),
-        ({"layers": "layers.json"}, "--layers belong to one file"),
+        ({"layers": "layers.json"}, "there is no file of layers"),
         ({"train": "images"}, "300 of the 300 images of the scan are also among those to train on"),
         ({"train": "images", "limit": 40}, "40 of the 40 images"),
         ({"train": "images", "train_limit": 40}, "300 of the 300 images"),

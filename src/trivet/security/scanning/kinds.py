@@ -98,7 +98,7 @@ CONFUSED_UP_TO: Final = 0.05
 #: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
 #: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
 #: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more
-#: than a factor of 1.05, and none at all more than 1.6; detectors that were written into those gained 4.4 to
+#: than a factor of 1.12, and none at all more than 1.6; detectors that were written into those gained 4.4 to
 #: 22, and were ahead by 2.2 to 15. Both count by their logarithms: a gain of 1 says nothing.
 GAIN_FROM: Final = 2.0
 CLOSED_LEAD_FROM: Final = 1.5
