@@ -19,7 +19,7 @@ from trivet.security.scanning import kinds
 from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
 from trivet.security.scanning.closed import opened
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
-from trivet.security.scanning.results import KindSearch
+from trivet.security.scanning.results import KindSearch, StampCell
 from trivet.security.scanning.scan import scan, strip_of
 from trivet.security.scanning.search import MarginSettings, maximum_margins
 from trivet.security.scanning.sequential import odds_over
@@ -194,6 +194,9 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "any label",
         "one source",
     ]
+    stamps = {search.kind: search.stamp for search in found.searches if search.stamp}
+    assert list(stamps) == ["any label"]
+    assert StampCell(0, 0, 1, (1.0,)) in stamps["any label"]
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert quiet.verdict == "no evidence"
     assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {

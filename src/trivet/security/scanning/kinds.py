@@ -176,7 +176,7 @@ def look_further(
             both.append(judged(kind, change, fainter, FAINT_SUCCESS_FROM, FAINT_LEAD_FROM))
         strongest = max(both, key=lambda search: search.strength or 0.0)
         found.append(replace(strongest, image_steps=sum(search.image_steps for search in both)))
-    triggers: dict[str, Trigger] = {}
+    triggers: dict[str, Trigger] = {}  # of labels
     through_closed, patch = _through_closed(
         score, working, held_out, margins, profile, seed=seed, progress=progress
     )
@@ -192,8 +192,6 @@ def look_further(
         progress=lambda share: progress("search for a stamp to any label", share),
     )
     found.append(_stamped(stamp, working.classes))
-    if stamp is not None:
-        triggers[ANY_LABEL] = stamp.trigger
     if profile != "thorough" and working.classes > FOLLOWED_ABOVE:
         return Further((*found, _not_run(ONE_SOURCE, SOURCE_WORDS)), triggers)
     sources, steps = find_source_stamps(
@@ -343,8 +341,17 @@ def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
         elsewhere / (1 - ONE_LABEL_FROM),
         stamp.destinations / max(MIN_DESTINATIONS, len(np.unique(stamp.true)) / 4),
     )
-    outcome = _outcome(strength >= 1)
-    return KindSearch(ANY_LABEL, STAMP_WORDS, outcome, None, stamp.wrong, None, stamp.image_steps, strength)
+    return KindSearch(
+        ANY_LABEL,
+        STAMP_WORDS,
+        _outcome(strength >= 1),
+        None,
+        stamp.wrong,
+        None,
+        stamp.image_steps,
+        strength,
+        stamp=stamp.cells if strength >= 1 else (),
+    )
 
 
 def judged_sources(found: Sequence[SourceStamp], steps: int) -> KindSearch:

@@ -27,6 +27,7 @@ __all__ = [
     "ScanResult",
     "SecurityAudit",
     "Skipped",
+    "StampCell",
     "Strip",
     "row_of",
     "summary_document",
@@ -179,6 +180,16 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class StampCell:
+    """Square of a stamp: its upper left pixel, its side, and the value of each channel."""
+
+    row: int
+    column: int
+    side: int
+    value: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class KindSearch:
     """Search for one kind of trigger, and what it came to.
 
@@ -197,6 +208,7 @@ class KindSearch:
         something; shares count by their odds. None where it was not run, and in earlier results
     source : the class that goes there, for ``one source``
     benchmark : how often the scan finds such triggers on this project's benchmark; None where none was tried
+    stamp : cells of the stamp to any label that was found; empty for other searches, and in earlier results
     """
 
     kind: str
@@ -209,6 +221,7 @@ class KindSearch:
     strength: float | None = None
     source: int | None = None
     benchmark: BenchmarkRate | None = None
+    stamp: tuple[StampCell, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ from trivet.security.adapting import GRADIENT, guarded
 from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
+from trivet.security.scanning.results import StampCell
 from trivet.security.trigger import Trigger, apply_trigger
 
 __all__ = [
@@ -82,12 +83,25 @@ class SparseStamp:
         Classes of held-out images, which the network gives them, and those that it gives with the stamp.
     image_steps
         Images pushed forward and back, three pushed forward counting as one.
+    side
+        Of a cell, in pixels.
     """
 
     trigger: Trigger
     true: NDArray[np.int64]
     given: NDArray[np.int64]
     image_steps: int
+    side: int = 1
+
+    @property
+    def cells(self) -> tuple[StampCell, ...]:
+        """Cells that are set, row by row."""
+        mask, pattern, side = self.trigger.mask[0], self.trigger.pattern, self.side
+        corners = np.argwhere(mask[::side, ::side] > 0) * side
+        return tuple(
+            StampCell(row, column, side, tuple(pattern[:, row, column].tolist()))
+            for row, column in corners.tolist()
+        )
 
     @property
     def wrong(self) -> float:
@@ -143,7 +157,7 @@ def find_sparse_stamp(
         progress((attempt + 1) / settings.attempts)
     trigger = max(found, key=lambda each: each.worth).trigger
     steps = len(other) / 3 + sum(each.steps for each in found)
-    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps))
+    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps), _side(images))
 
 
 @dataclass(frozen=True, kw_only=True)
