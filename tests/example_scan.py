@@ -30,6 +30,7 @@ from trivet.security.scanning.results import (
     LabelScan,
     ScanResult,
     SecurityAudit,
+    StampCell,
     Strip,
 )
 
@@ -187,6 +188,17 @@ def example_scan(
                 benchmark=rate("patch", 11, 12),
             ),
             KindSearch("spread", "a change of every pixel", "not run", None, None, None, 0),
+            KindSearch(
+                "any label",
+                "at most 9 cells",
+                "found",
+                None,
+                0.93,
+                None,
+                8_388,
+                1.4,
+                stamp=tuple(StampCell(1, column, 1, (1.0,) * channels) for column in (1, 2)),
+            ),
         )
         if suspected
         else (

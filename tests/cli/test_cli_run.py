@@ -19,6 +19,7 @@ OWN_FIGURES = (
     "privacy_training",
     "privacy_code",
     "effects",
+    "security_scan_cells",
     "outcome",
     "compared",
     "watch",

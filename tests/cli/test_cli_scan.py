@@ -68,7 +68,7 @@ def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
         ([DEMO], 2, "give --images"),
         (["missing.pth"], 3, "there is no checkpoint at missing.pth"),
         ([".", "--arch", "mnist-cnn"], 2, "is a folder; scan the checkpoints in it with --many"),
-        (["--many", ".", "--arch", "mnist-cnn", "--layers", "a.json"], 2, "--layers belong to one file"),
+        (["--many", ".", "--arch", "mnist-cnn", "--layers", "a.json"], 2, "there is no file of layers"),
         ([DEMO, "--arch", "vgg"], 2, "vgg"),
         ([DEMO, "--arch", "no.module:factory", "--images", "mnist"], 2, "no.module"),
         ([DEMO, "--arch", "mnist-cnn", "--workers", "2"], 2, "--many FOLDER"),

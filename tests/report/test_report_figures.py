@@ -47,6 +47,7 @@ ALL = (
     "fairness_swapk_sweep",
     "security_scan_trigger",
     "security_scan_stamped",
+    "security_scan_cells",
     "security_scan_profile",
     "security_scan_triggers",
     "privacy_plan_noise",
@@ -111,7 +112,7 @@ def disagreeing_record():
 
 RECORDS = {"attacked": example_record, "clean": clean_record, "disagreeing": disagreeing_record}
 #: The figures of each: without a suspect there is no strip, and the published ones are all there.
-DRAWN = {"attacked": NAMES, "clean": (*PUBLISHED, *NAMES[15:]), "disagreeing": NAMES}
+DRAWN = {"attacked": NAMES, "clean": (*PUBLISHED, *NAMES[16:]), "disagreeing": NAMES}
 
 
 @cache

@@ -68,3 +68,35 @@ def steps_back(tensor):
         names.append(type(step).__name__)
         open_ends += [following for following, _ in step.next_functions if following is not None]
     return names
+
+
+class Normed(Classifier):
+    """A convolution whose batch norm alone takes its output, and one whose output is used again."""
+
+    input_shape = (3, 8, 8)
+    classes = 4
+
+    def __init__(self):
+        super().__init__()
+        self.alone, self.after = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        self.shared, self.branch = nn.Conv2d(4, 4, 3, bias=False), nn.BatchNorm2d(4)
+        for norm in (self.after, self.branch):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(norm.weight, -2, 2)
+
+    def logits(self, inputs):
+        kept = self.shared(self.after(self.alone(inputs)).relu())
+        return (self.branch(kept).relu() + kept).mean(dim=(2, 3))
+
+
+def test_a_batch_norm_goes_into_the_convolution_that_only_it_follows():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Normed().eval()
+    inputs = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    frozen = freeze(model)
+    for a, b in zip(gradients(frozen, inputs), gradients(model, inputs), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    assert type(frozen.after) is nn.Identity
+    assert type(frozen.branch) is type(model.after) is nn.BatchNorm2d

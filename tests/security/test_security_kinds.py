@@ -17,9 +17,11 @@ from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning import kinds
 from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
+from trivet.security.scanning.closed import opened
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
-from trivet.security.scanning.results import KindSearch
+from trivet.security.scanning.results import KindSearch, StampCell
 from trivet.security.scanning.scan import scan, strip_of
+from trivet.security.scanning.search import MarginSettings, maximum_margins
 from trivet.security.scanning.sequential import odds_over
 from trivet.security.scanning.stamps import (
     SourceSettings,
@@ -70,6 +72,12 @@ def all_to_all(pixels):
     return logits * (1 - on) + logits.roll(1, dims=1) * on
 
 
+def hidden(pixels):
+    """A bright square that classes are darker for leads to the target; short of it no gradient tells."""
+    seen = pixels[:, 0, 8:11, 4:7].mean(dim=(1, 2))
+    return towards(quarters(pixels), 6_000 * torch.relu(seen - 0.85))
+
+
 def images(count, seed):
     """A class is the quarter of the image that is brighter; above it lies a line that all images have."""
     rng = np.random.default_rng(seed)
@@ -89,10 +97,18 @@ def parts():
     return images(400, 1), images(400, 2)
 
 
+def searched(score, parts):
+    margins = maximum_margins(score, (1, 12, 12), 4, MarginSettings(), seed=0).values
+    return look_further(
+        score, *parts, range(4), margins=margins, seed=0, progress=lambda _step, _share: None
+    ).searches
+
+
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
         (clean, {}),
+        (hidden, {"closed": TARGET}),
         (blended, {"spread": TARGET}),
         (waved, {"striped": TARGET}),
         (warped, {"moved": TARGET}),
@@ -100,11 +116,14 @@ def parts():
     ],
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
-    searches = look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None).searches
-    assert [search.kind for search in searches] == ["spread", "striped", "moved", "any label", "one source"]
+    searches = searched(score, parts)
+    kinds = ["spread", "striped", "moved", "closed", "any label", "one source"]
+    assert [search.kind for search in searches] == kinds
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
-        assert search.image_steps > 0
+        without = search.kind == "closed" and score in {clean, waved, all_to_all}  # rectifiers
+        assert (search.outcome == "not run") == without
+        assert (search.image_steps == 0) == without
         if search.runner_up is not None:
             assert 0 <= search.runner_up <= search.success <= 1
 
@@ -171,11 +190,41 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "spread",
         "striped",
         "moved",
+        "closed",
         "any label",
         "one source",
     ]
+    stamps = {search.kind: search.stamp for search in found.searches if search.stamp}
+    assert list(stamps) == ["any label"]
+    assert StampCell(0, 0, 1, (1.0,)) in stamps["any label"]
     assert found.image_steps == sum(search.image_steps for search in found.searches)
-    assert (quiet.verdict, {search.outcome for search in quiet.searches}) == ("no evidence", {"not found"})
+    assert quiet.verdict == "no evidence"
+    assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {
+        "closed": "not run"
+    }
+
+
+def test_a_label_behind_closed_units_is_named_with_a_patch_that_opens_them():
+    network = adapt(Written(hidden), input_shape=(1, 12, 12), classes=4, name="written")
+    found = scan(Checkpoint(network, INFO), images(800, 3))
+    assert (found.result.verdict, found.result.suspected_label) == ("suspicious", TARGET)
+    assert "Through units that are closed otherwise" in found.result.reason
+    assert found.result.labels[TARGET].asr > 0.9
+    shown = found.trigger(TARGET)
+    assert (shown.mask * shown.pattern)[0, 8:11, 4:7].mean() > 0.8
+
+
+@given(steepness=st.floats(0.1, 10))
+def test_only_the_gradient_goes_through_closed_units(steepness):
+    def score(pixels):
+        return steepness * torch.relu(pixels.sum(dim=(2, 3)) - 3)
+
+    pixels = torch.tensor([0.5, 2.0])[:, None, None, None].expand(2, 1, 2, 2).requires_grad_()
+    through = opened(score, (1, 2, 2))
+    assert torch.equal(through(pixels), score(pixels))
+    (gradient,) = torch.autograd.grad(through(pixels).sum(), pixels)
+    assert gradient[:, 0, 0, 0].tolist() == pytest.approx([0.3 * steepness, steepness])
+    assert opened(clean, (1, 12, 12)) is None
 
 
 def reached(counts, images=100, by_chance=0.0):
@@ -229,8 +278,9 @@ def test_odds_over_a_bound_are_at_least_one_from_the_bound_on(share, bound):
 
 def test_a_search_that_was_not_run_has_no_strength_and_the_strongest_makes_the_score():
     quiet, found = scanned(clean), scanned(all_to_all)
-    assert all(0 <= search.strength < 1 for search in quiet.searches)
-    assert quiet.calibration.score == max(search.strength for search in quiet.searches)
+    strengths = [search.strength for search in quiet.searches if search.outcome != "not run"]
+    assert all(0 <= strength < 1 for strength in strengths)
+    assert quiet.calibration.score == max(strengths)
     by_kind = {search.kind: search.strength for search in found.searches}
     assert found.calibration.score == by_kind["any label"] >= 1
     assert found.calibration.strongest == "any label"
@@ -243,8 +293,7 @@ def blank(pixels):
 
 
 def test_a_class_for_none_of_the_others_is_no_backdoor(parts):
-    searches = look_further(blank, *parts, range(4), seed=0, progress=lambda _step, _share: None).searches
-    assert {search.outcome for search in searches} == {"not found"}
+    assert {search.outcome for search in searched(blank, parts)} == {"not found", "not run"}
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 6])
@@ -258,7 +307,9 @@ def test_images_of_a_few_pixels_are_scanned_without_a_stamp(size):
         middles = torch.tensor([0.05, 0.3, 0.55, 0.8])
         return -50 * (pixels.mean(dim=(1, 2, 3))[:, None] - middles).abs()
 
-    found = look_further(score, *few.split(0.5, seed=0), range(4), seed=0, progress=lambda *_: None)
+    found = look_further(
+        score, *few.split(0.5, seed=0), range(4), margins=np.ones(4), seed=0, progress=lambda *_: None
+    )
     stamp = next(search for search in found.searches if search.kind == "any label")
     assert stamp.outcome == ("not run" if size < 4 else stamp.outcome)
 

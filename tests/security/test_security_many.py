@@ -16,11 +16,13 @@ from many_runs import (
     small_images,
 )
 
-from trivet.errors import DataError, TrivetError, UsageError
+from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import InputContract
 from trivet.security.reading.parts import file_sha256
+from trivet.security.scanning import many
 from trivet.security.scanning.many import ScanJob, failed_document, run_job, scan_many
 from trivet.security.scanning.results import Failure, Skipped
+from trivet.security.settings import NetworkOptions
 
 VERDICT = {"verdict": "no evidence", "suspected_label": None, "p_value": 0.5}
 
@@ -138,6 +140,7 @@ CHANGES = {
     "architecture": lambda job: replace(job, architecture="small-resnet"),
     "declared": lambda job: replace(job, declared=InputContract("half", mean=(0.5,))),
     "images": lambda job: replace(job, images=small_images(job.images, seed=1)),
+    "layers": lambda job: replace(job, layers=(("fc1.0", "dense"),)),
     "version": lambda job: job,
 }
 
@@ -434,3 +437,21 @@ def test_a_network_that_kills_its_process_costs_its_own_row(tmp_path, monkeypatc
     ]
     assert "much better than guessing" in done.rows[0].failure.message
     assert done.rows[1].failure.message.startswith("the worker that scanned it died, and so did a second one")
+
+
+@pytest.mark.parametrize(("name", "given"), [("a.keras", True), ("B.H5", True), ("c.pth", False)])
+def test_a_mapping_of_layers_goes_to_the_keras_files_of_a_folder(tmp_path, job, monkeypatch, name, given):
+    options = NetworkOptions(
+        arch="mnist-cnn", images=job.images, layers=str(tmp_path / "layers.json"), profile="quick"
+    )
+    (tmp_path / "layers.json").write_text('{"fc1.0": "dense"}')
+    received = []
+
+    def load(_path, *, layers, **_others):
+        received.append(layers)
+        raise CheckpointError("seen")
+
+    monkeypatch.setattr(many, "load_checkpoint", load)
+    (tmp_path / name).write_bytes(b"weights")
+    assert run_job(ScanJob.of(options, seed=0), tmp_path / name)["error"]["message"] == "seen"
+    assert received == [{"fc1.0": "dense"} if given else None]

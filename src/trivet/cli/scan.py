@@ -79,8 +79,6 @@ def scan(
     """
     if (weights is None) == (many is None):
         raise UsageError("give one checkpoint, or a folder of them with --many FOLDER.")
-    if many is not None and options.layers is not None:
-        raise UsageError("--layers belong to one file, and --many scans several; leave one of them out.")
     if many is not None:
         return scan_folder(many, options, out=out, dask=dask, workers=workers, seed=seed, json=json)
     if dask is not None or workers is not None:

@@ -41,6 +41,7 @@ __all__ = [
     "ScanInput",
     "existing_checkpoint",
     "images_for",
+    "layer_mapping",
     "load_checkpoint",
     "load_demo_checkpoint",
     "load_from_archive",
@@ -235,12 +236,18 @@ def load_checkpoint(
             input_shape=input_shape,
             classes=classes,
             state_key=state_key,
-            mapping=_mapping(layers),
+            mapping=layer_mapping(layers),
         )
 
 
-def _mapping(layers: str | os.PathLike[str] | Mapping[str, str] | None) -> dict[str, str] | None:
-    """Return which layer of a file each module of a network has."""
+def layer_mapping(layers: str | os.PathLike[str] | Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return which layer of a file each module of a network has, read from a .json file where one is named.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it holds something else.
+    """
     if layers is None or isinstance(layers, Mapping):
         return None if layers is None else dict(layers)
     path = require_path(Path(layers), "file of layers", error=UsageError)

@@ -2,15 +2,20 @@
 
 Trigger inversion asks one thing of a network a hundred thousand times: how the logits move with the
 pixels. On a CPU, PyTorch spends most of that time in the input gradient of the first convolution,
-which has too few channels for the fast kernels. A matrix product and a fold give the same gradient.
+which has too few channels for the fast kernels. A matrix product and a fold give the same gradient. A batch
+norm behind a convolution is a factor and an offset for each channel by now, and goes into its weights.
 """
 
 import copy
+from collections import Counter
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_iter
 
 from trivet.errors import CheckpointError
 from trivet.security.adapting import AdaptedClassifier, guarded
@@ -34,13 +39,87 @@ def freeze(model: Classifier) -> Classifier:
         plain = copy.deepcopy(model).eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     if isinstance(plain, OnDevice):
         return plain
+    folded = _without_norms(copy.deepcopy(plain))
     if not isinstance(plain, AdaptedClassifier):
-        return _rebuilt(plain, torch.channels_last)
-    for layout in (torch.channels_last, torch.contiguous_format):
-        frozen = _rebuilt(copy.deepcopy(plain), layout)
+        return _rebuilt(folded, torch.channels_last)
+    for start, layout in (
+        (folded, torch.channels_last),
+        (plain, torch.channels_last),
+        (plain, torch.contiguous_format),
+    ):
+        frozen = _rebuilt(copy.deepcopy(start), layout)
         if _computes_the_same(frozen, plain):
             return frozen
     return plain
+
+
+class _Uses(TorchFunctionMode):
+    """Counts the operators that each tensor goes into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[int] = Counter()
+        self.kept: list[Tensor] = []  # an address is one tensor's as long as the tensor lives
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if any(isinstance(each, Tensor) for each in tree_iter(result)):  # not one that asks for a shape
+            given = [each for each in tree_iter((args, kwargs or {})) if isinstance(each, Tensor)]
+            self.kept += given
+            self.counts.update({id(each) for each in given})
+        return result
+
+
+def _without_norms(model: Classifier) -> Classifier:
+    """Put batch norms into the convolutions whose output goes to them and nowhere else."""
+    if not any(type(module) is nn.BatchNorm2d for module in model.modules()):
+        return model
+    try:
+        with guarded(model.name, "be looked into"):
+            pairs = _pairs(model)
+    except CheckpointError:  # whatever a user's network makes of hooks, it can run without
+        return model
+    replaced: dict[nn.Module, nn.Module] = {}
+    for convolution, norm in pairs:
+        replaced |= {convolution: fuse_conv_bn_eval(convolution, norm), norm: nn.Identity()}
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if child in replaced:
+                setattr(parent, name, replaced[child])
+    return model
+
+
+def _pairs(model: Classifier) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Return convolutions with the batch norm that alone takes what they return; each of both runs once."""
+    runs: Counter[nn.Module] = Counter()
+    made: dict[int, nn.Conv2d] = {}
+    met: list[tuple[int, nn.BatchNorm2d]] = []
+
+    def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        runs[module] += 1
+        if isinstance(module, nn.Conv2d):
+            uses.kept.append(output)
+            made[id(output)] = module
+        elif isinstance(module, nn.BatchNorm2d):
+            met.append((id(inputs[0]), module))
+
+    plain = [module for module in model.modules() if type(module) in {nn.Conv2d, nn.BatchNorm2d}]
+    hooks = [module.register_forward_hook(note) for module in plain]
+    try:
+        with torch.no_grad(), _Uses() as uses:
+            model.logits(torch.zeros(1, *model.input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [
+        (made[address], norm)
+        for address, norm in met
+        if address in made
+        and norm.running_mean is not None
+        and uses.counts[address] == runs[made[address]] == runs[norm] == 1
+    ]
 
 
 def _rebuilt(model: Classifier, layout: torch.memory_format) -> Classifier:

@@ -129,8 +129,6 @@ def make_reference(
     DataError
         If training images and images are not of one kind, or no network could be scanned.
     """
-    if options.layers is not None:
-        raise UsageError("--layers belong to one file, and a reference has several networks; leave them out.")
     job = ScanJob.of(options, seed=seed, every_search=True)
     training, trained, names = None, 0, None
     make_folder(out)

@@ -103,7 +103,7 @@ class NetworkOptions(Settings):
         Where the weights stand in the file, KEY or KEY.KEY, such as state_dict_ema: for files that hold
         several networks that fit.
     layers
-        Of a Keras file, .h5 or .keras: a .json file that says which of its layers each module of the network
+        Of Keras files, .h5 or .keras: a .json file that says which of their layers each module of the network
         has.
     images
         Clean images with true classes: an embedded set's name, a folder with a subfolder a class,

@@ -40,7 +40,7 @@ from trivet.report.figures.style import (
     viewable,
     written_name,
 )
-from trivet.security.scanning.results import LabelScan, ScanResult, SecurityAudit, Strip
+from trivet.security.scanning.results import LabelScan, ScanResult, SecurityAudit, StampCell, Strip
 
 __all__ = ["FIGURES", "MANY_LABELS", "SHOWN", "Scanned"]
 
@@ -502,6 +502,39 @@ def alt_strip(audit: SecurityAudit) -> str:
     return told if strip.sent_after is None else f"{told} After the repair, {strip.sent_after} do."
 
 
+def found_stamp(audit: SecurityAudit) -> tuple[StampCell, ...]:
+    """Return the cells of a stamp to any label; none where none was found, or not kept."""
+    searches = () if audit.scan is None else audit.scan.searches
+    return next((search.stamp for search in searches if search.stamp), ())
+
+
+@styled
+def draw_stamp(audit: SecurityAudit) -> Figure:
+    """Show a stamp to any label on a mid-grey image, one column wide."""
+    shape = _scan(audit).images.shape
+    mask, pattern = (np.zeros((count, *shape[1:]), dtype=np.float32) for count in (1, shape[0]))
+    for cell in found_stamp(audit):
+        rows, columns = (slice(start, start + cell.side) for start in (cell.row, cell.column))
+        mask[:, rows, columns] = 1
+        pattern[:, rows, columns] = np.asarray(cell.value, dtype=np.float32)[:, None, None]
+    wide = (COLUMN_WIDTH - 2 * MARGIN - SUSPECT_BETWEEN) / 2
+    high = picture_height(mask, wide=wide)
+    figure = column_figure(MARGIN + high + WORDS)
+    axes = picture_axes(figure, left=(COLUMN_WIDTH - wide) / 2, top=MARGIN, wide=wide, high=high)
+    show_pixels(axes, on_grey(mask, pattern))
+    words = f"to any label: {mask.sum():.0f} pixels"
+    middle = WORDS / 2 / figure.get_figheight()
+    figure.text(0.5, middle, words, color=ATTACKED, ha="center", va="center")
+    return figure
+
+
+def alt_stamp(audit: SecurityAudit) -> str:
+    """Describe `draw_stamp` in words."""
+    cells = found_stamp(audit)
+    places = ", ".join(f"row {cell.row}, column {cell.column}" for cell in cells)
+    return f"{len(cells)} cells of {cells[0].side} pixels' side on mid-grey: {places}."
+
+
 def draw_profile(audit: SecurityAudit, triggers: Triggers) -> Figure:
     """Show the mask norm and the maximum margin of every label; wide for many labels."""
     return draw_scale_profile(_scanned(audit, triggers))
@@ -585,6 +618,14 @@ FIGURES: Final = (
         ("strip",),
         needs_triggers=True,
         present=has_suspect,
+    ),
+    FigureRow(
+        "security_scan_cells",
+        "security",
+        draw_stamp,
+        alt_stamp,
+        ("scan.searches.*.stamp", "scan.images.shape"),
+        present=lambda audit: bool(found_stamp(audit)),
     ),
     FigureRow(
         "security_scan_profile",

@@ -115,7 +115,7 @@ class _Moved:
 
 
 SPREAD: Final[Change] = _Spread()
-STRIPED: Final[Change] = _Striped()
+STRIPED: Final = _Striped()
 MOVED: Final[Change] = _Moved()
 
 

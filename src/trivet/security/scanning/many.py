@@ -23,7 +23,7 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
-from trivet.security.checkpoint import Checkpoint, images_for, load_checkpoint
+from trivet.security.checkpoint import Checkpoint, images_for, layer_mapping, load_checkpoint
 from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by, parse_contract
 from trivet.security.device import CPU, find_device, on_device
 from trivet.security.networks import FOLDER
@@ -61,6 +61,8 @@ __all__ = [
 #: A result as plain JSON values.
 Document = dict[str, Any]
 
+#: Ends of the names of files whose layers a mapping names; other files of the folder need none.
+KERAS = frozenset({".h5", ".hdf5", ".keras"})
 #: Long enough for trivet's own errors, which say what to do.
 MESSAGE_CHARACTERS = 1_000
 
@@ -72,6 +74,7 @@ class ScanJob:
     architecture: str | None
     images: str
     state_key: str | None = None
+    layers: tuple[tuple[str, str], ...] | None = None  # of Keras files: (module, layer of the file)
     class_order: str = "auto"
     fit: Fit = AS_THEY_ARE
     declared: InputContract | None = None
@@ -87,10 +90,12 @@ class ScanJob:
         cls, options: NetworkOptions, *, seed: int, reference: Path | None = None, every_search: bool = False
     ) -> Self:
         """Return the job that the options of a command ask for."""
+        layers = layer_mapping(options.layers)
         return cls(
             architecture=options.arch,
             images=images_for(options.arch, options.images),
             state_key=options.state_key,
+            layers=None if layers is None else tuple(layers.items()),
             class_order=options.class_order,
             fit=options.fit(),
             declared=parse_contract(options.contract),
@@ -135,6 +140,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "architecture": job.architecture,
         "config": _config_sha256(job.architecture),
         "state_key": job.state_key,
+        "layers": job.layers,
         "class_order": job.class_order,
         "device": str(find_device(job.device)),
         "profile": job.profile,
@@ -174,6 +180,7 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         input_shape=(shape[1], shape[2], shape[3]),
         classes=images.classes,
         state_key=job.state_key,
+        layers=dict(job.layers) if job.layers is not None and path.suffix.lower() in KERAS else None,
     )
     checkpoint = Checkpoint(on_device(checkpoint.model, find_device(job.device)), checkpoint.info)
     if job.class_order == AS_READ:

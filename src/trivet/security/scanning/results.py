@@ -27,6 +27,7 @@ __all__ = [
     "ScanResult",
     "SecurityAudit",
     "Skipped",
+    "StampCell",
     "Strip",
     "row_of",
     "summary_document",
@@ -179,24 +180,35 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class StampCell:
+    """Square of a stamp: its upper left pixel, its side, and the value of each channel."""
+
+    row: int
+    column: int
+    side: int
+    value: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class KindSearch:
     """Search for one kind of trigger, and what it came to.
 
     Attributes
     ----------
-    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``any label`` for a stamp that each class goes wrong
-        by, or ``one source`` for a stamp that moves one class alone
+    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``closed`` for a margin through closed units,
+        ``any label`` for a stamp that each class goes wrong by, or ``one source`` for one that moves a class
     looked_for : the trigger, in words
-    outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few, or
-        classes too many
+    outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few,
+        classes too many, or the network has no units that close
     label : the label that most images went to; None where they went to many
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
-    runner_up : the same for the label that came next
+    runner_up : the same for the label that came next; None for ``closed``, which compares margins
     image_steps : images pushed forward and back
     strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
         something; shares count by their odds. None where it was not run, and in earlier results
     source : the class that goes there, for ``one source``
     benchmark : how often the scan finds such triggers on this project's benchmark; None where none was tried
+    stamp : cells of the stamp to any label that was found; empty for other searches, and in earlier results
     """
 
     kind: str
@@ -209,6 +221,7 @@ class KindSearch:
     strength: float | None = None
     source: int | None = None
     benchmark: BenchmarkRate | None = None
+    stamp: tuple[StampCell, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

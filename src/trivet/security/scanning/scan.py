@@ -33,6 +33,7 @@ from trivet.security.scanning.kinds import (
     patch_search,
     said_of,
     source_of,
+    trigger_of,
 )
 from trivet.security.scanning.reference import (
     Reference,
@@ -258,12 +259,19 @@ def _conclude(
     patch = _patch_search(judgement, success, strength, steps)
     decided = judgement.verdict == BACKDOORED and not every_search
     if decided and (reference is None or reference.is_alarm(strength)):
-        searches, stamp = (patch, *not_needed()), None
+        searches, further = (patch, *not_needed()), None
     else:
         further = look_further(
-            found.score, working, held_out, found.followed.tolist(), profile, seed=seed, progress=progress
+            found.score,
+            working,
+            held_out,
+            found.followed.tolist(),
+            profile,
+            margins=found.margins,
+            seed=seed,
+            progress=progress,
         )
-        searches, stamp = (patch, *further.searches), further.stamp
+        searches = (patch, *further.searches)
         judgement = _judged_with(further.searches, judgement, found, evidence)
     calibration = calibrated(searches, check.best.clean_accuracy, profile, reference)
     strongest = max(evidence.values(), key=lambda each: each.strength(found.p_value), default=None)
@@ -271,8 +279,9 @@ def _conclude(
         calibration, judgement, searches, None if strongest is None else strongest.label
     )
     label, own = judgement.label, None
-    if label is not None and stamp is not None and source_of(searches, label) is not None:
-        own = Refined({label: stamp}, {}, {}, 0)
+    made = None if label is None or further is None else trigger_of(further, searches, label)
+    if label is not None and made is not None:
+        own = Refined({label: made}, {}, {}, 0)
     elif label is not None and label not in refined.triggers:  # another search named it: its patch must work
         own = refine_triggers(
             found.score, working, [found.search.stack(label)], RefinementSettings(), seed=seed

@@ -1,8 +1,9 @@
 """Stamps of a few pixels that send images wrong, whatever label they go to."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from trivet.security.adapting import GRADIENT, guarded
 from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
+from trivet.security.scanning.results import StampCell
 from trivet.security.trigger import Trigger, apply_trigger
 
 __all__ = [
@@ -81,12 +83,25 @@ class SparseStamp:
         Classes of held-out images, which the network gives them, and those that it gives with the stamp.
     image_steps
         Images pushed forward and back, three pushed forward counting as one.
+    side
+        Of a cell, in pixels.
     """
 
     trigger: Trigger
     true: NDArray[np.int64]
     given: NDArray[np.int64]
     image_steps: int
+    side: int = 1
+
+    @property
+    def cells(self) -> tuple[StampCell, ...]:
+        """Cells that are set, row by row."""
+        mask, pattern, side = self.trigger.mask[0], self.trigger.pattern, self.side
+        corners = np.argwhere(mask[::side, ::side] > 0) * side
+        return tuple(
+            StampCell(row, column, side, tuple(pattern[:, row, column].tolist()))
+            for row, column in corners.tolist()
+        )
 
     @property
     def wrong(self) -> float:
@@ -142,7 +157,7 @@ def find_sparse_stamp(
         progress((attempt + 1) / settings.attempts)
     trigger = max(found, key=lambda each: each.worth).trigger
     steps = len(other) / 3 + sum(each.steps for each in found)
-    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps))
+    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps), _side(images))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +275,13 @@ def _most_cells(images: ImageSet, wanted: int) -> int:
     return min(wanted, _cells(images) // CELLS_A_SETTING)
 
 
+def _batched(stamps: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Yield stamps in lists of at most `size`; itertools has it from Python 3.12 on."""
+    left = iter(stamps)
+    while some := list(islice(left, size)):
+        yield some
+
+
 class _Growing:
     """A stamp that is made cell by cell, each time the one that sends most of its images wrong."""
 
@@ -269,18 +291,25 @@ class _Growing:
         self._side = _side(images)
         self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
         self._stamp = torch.zeros(1, height, width), torch.zeros(channels, height, width)
-        margins = _margins(score, images, *self._stamp, self._at_once)
+        mask, pattern = self._stamp
+        margins = _margins(score, images, mask[None], pattern[None], self._at_once)
         self._scale = margins.abs().mean().clamp_min(1e-6) / STEEPNESS
         self.steps = len(images) / 3
 
-    def _worth(self, tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
-        self.steps += len(on) / 3
-        return float(torch.tanh(_margins(self._score, on, *tried, self._at_once) / self._scale).mean())
+    def _worths(self, tries: Iterable[tuple[Tensor, Tensor]], on: ImageSet) -> list[float]:
+        """Return what each stamp is worth; those that fit are pushed through the network together."""
+        found: list[float] = []
+        for some in _batched(tries, max(1, self._at_once // len(on))):
+            masks, patterns = (torch.stack(parts) for parts in zip(*some, strict=True))
+            margins = _margins(self._score, on, masks, patterns, self._at_once)
+            found += torch.tanh(margins / self._scale).mean(dim=1).tolist()
+            self.steps += len(some) * len(on) / 3
+        return found
 
     @property
     def worth(self) -> float:
         """Mean of the images' margins on their way to wrong, each between -1 and 1."""
-        return self._worth(self._stamp, self._images)
+        return self._worths([self._stamp], self._images)[0]
 
     @property
     def trigger(self) -> Trigger:
@@ -297,17 +326,22 @@ class _Growing:
         few = self._images.take(np.arange(min(self._settings.slid_over, len(self._images))))
         down, across = (size // self._side - square for size in self._stamp[0].shape[1:])
         coarse = [(row, column) for row in range(0, down + 1, 2) for column in range(0, across + 1, 2)]
-        _, row, column, value = max(
-            (self._worth(self._square(*place, square, value), few), *place, value)
-            for value in (1.0, 0.0)
-            for place in coarse
-        )
+        places = [(*place, value) for value in (1.0, 0.0) for place in coarse]
+        worths = self._worths((self._square(*place[:2], square, place[2]) for place in places), few)
+        _, (row, column, value) = max(zip(worths, places, strict=True))
         around = [
             self._square(near, beside, square, value)
             for near in range(max(0, row - 1), min(down, row + 1) + 1)
             for beside in range(max(0, column - 1), min(across, column + 1) + 1)
         ]
-        self._stamp = max(around, key=lambda tried: self._worth(tried, self._images))
+        self._stamp = self._best(around, self._images, 1)[0]
+
+    def _best(
+        self, tries: Sequence[tuple[Tensor, Tensor]], on: ImageSet, count: int
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return the stamps that are worth most, the best first."""
+        worths = self._worths(tries, on)
+        return [tries[at] for at in sorted(range(len(tries)), key=lambda at: -worths[at])[:count]]
 
     def _square(self, row: int, column: int, square: int, value: float) -> tuple[Tensor, Tensor]:
         mask, pattern = (torch.zeros_like(part) for part in self._stamp)
@@ -330,9 +364,8 @@ class _Growing:
                 for cell in order
                 for colour in _colours(bright.flatten(1)[:, cell])
             ]
-            ranked = sorted(tries, key=lambda tried: -self._worth(tried, few))
-            best = ranked[: settings.finalists]
-            self._stamp = max(best, key=lambda tried: self._worth(tried, images))
+            finalists = self._best(tries, few, settings.finalists)
+            self._stamp = self._best(finalists, images, 1)[0]
             self.steps += len(images)
 
 
@@ -354,16 +387,16 @@ def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSe
     return some.take(in_turns(some.labels)[:count])
 
 
-def _margins(score: Scorer, images: ImageSet, mask: Tensor, pattern: Tensor, at_once: int) -> Tensor:
-    """Return the margins of stamped images, by which the best other class is ahead of an image's own."""
-    labels = torch.from_numpy(images.labels)
+def _margins(score: Scorer, images: ImageSet, masks: Tensor, patterns: Tensor, at_once: int) -> Tensor:
+    """Return by how much the best other class is ahead of an image's own, shape (stamps, images)."""
+    labels, count = torch.from_numpy(images.labels), len(images)
+    found = []
     with torch.no_grad():
-        return torch.cat(
-            [
-                _margin(score(apply_trigger(pixels_at(images, rows), mask, pattern)), labels[rows])
-                for rows in batches(len(images), at_once)
-            ]
-        )
+        for rows in batches(len(masks) * count, at_once):
+            stamp, image = np.divmod(np.arange(rows.start, rows.stop), count)
+            stamped = apply_trigger(pixels_at(images, image), masks[stamp], patterns[stamp])
+            found.append(_margin(score(stamped), labels[image]))
+    return torch.cat(found).view(len(masks), count)
 
 
 def _margin(logits: Tensor, labels: Tensor) -> Tensor:
