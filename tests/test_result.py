@@ -182,7 +182,7 @@ def test_a_verdict_comes_first_with_its_sign_then_why_then_what_it_does_not_show
     assert words.startswith("! disparate FairnessAudit")
     group = audit.attributes[0].groups[0].disparate_impact
     interval = f"{group.value:.4g} ({group.low:.4g} to {group.high:.4g})"
-    places = [words.index(each) for each in (audit.reason[:40], interval, audit.limits[:40], "data ")]
+    places = [words.index(each) for each in (audit.reason[:40], interval, audit.limits[:40], "data: ")]
     assert places == sorted(places)
 
 

@@ -54,15 +54,15 @@ class Result:
         shown = self._shown()
         word = attrgetter(shown.shown_head[0])(shown) if shown.shown_head else None
         colour, subject = TONES["note"], ""
-        if rank(word) is not None:
+        if isinstance(word, str) and rank(word) is not None:
             colour = TONES[tone(word)]
             title, subject = f"{sign(tone(word), 'page')} {word}", type(self).__name__
         said = [value for name, value in facts if name in SENTENCES]
-        others = "; ".join(f"{name} {value}" for name, value in facts if name not in SENTENCES)
+        rest = [f"{_heading(name)}: {value}" for name, value in facts if name not in SENTENCES]
         limits = _text(getattr(shown, LIMITS, None) or "", TEXT)
         parts = [f"<p>{plain(sentence)}</p>" for sentence in said]
         parts += self._tabulated()
-        parts += [f"<p><small>{plain(text)}</small></p>" for text in (limits, others) if text]
+        parts += [f"<p><small>{plain(text)}</small></p>" for text in (limits, "; ".join(rest)) if text]
         return panel(colour, title, subject, parts)
 
     def _shown(self) -> "Result":
@@ -94,7 +94,10 @@ class Result:
         names, cells, left = self._cells(SHOWN_ROWS_HTML)
         if not cells:
             return []
-        return [table(names, cells), *([f"<p><small>{left} more rows</small></p>"] if left else [])]
+        return [
+            table([*map(_heading, names)], cells),
+            *([f"<p><small>{left} more rows</small></p>"] if left else []),
+        ]
 
 
 class Table(Result):
@@ -147,6 +150,11 @@ class Table(Result):
             for context, row in entries[:most]
         ]
         return (*outer, *shown.shown_columns), cells, len(entries) - len(cells)
+
+
+def _heading(name: str) -> str:
+    """Write the name of a field for people; ``attributes.name`` as ``attributes``."""
+    return name.removesuffix(".name").replace("_", " ")
 
 
 def _walk(inside: Any, path: Sequence[str], context: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -115,6 +115,7 @@ def test_a_hole_is_refused_by_its_place_or_read_by_every_command(tmp_path, capsy
         ("privacy.membership.attacks.0.roc.fpr", "empty", "expected as many entries in each"),
         ("privacy.membership.attacks", "empty", "at least 1 item"),
         ("privacy.plan.curves.repeats", "empty", "expected curves as long as repeats"),
+        ("privacy.training.curves.epochs", "empty", "expected curves as long as epochs"),
         ("privacy.published.correction.laplace.scale", "null", "a valid number"),
         ("security.repair.attempts.0.asr.after.value", "null", "a valid number"),
         ("security.scan.labels", "empty", "at least 1 item"),
@@ -126,7 +127,10 @@ def test_what_an_audit_never_leaves_out_is_refused_with_place_and_reason(tmp_pat
     steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
     refused = read_everywhere("study with own audits", (steps, how), tmp_path, whole=False)
     assert reason in refused
-    assert path.removesuffix(".k").removesuffix(".fpr").removesuffix(".repeats") in refused
+    assert (
+        path.removesuffix(".k").removesuffix(".fpr").removesuffix(".repeats").removesuffix(".epochs")
+        in refused
+    )
 
 
 @cache

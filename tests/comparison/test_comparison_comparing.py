@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from example_audits import MANIFEST, audit_of, changed
 from example_records import example_own_record, example_record
 from example_scan import rate_of
-from trivet.comparison import Comparison, change_text, compare_audits
+from trivet.comparison import Comparison, change_text, compare_audits, headline_of
 from trivet.comparison.results import CHANGED, OUTCOMES
+from trivet.record import as_json
 
 BASELINE = "fairness.published.baseline"
 ASR = "security.repair.attempts[method=unlearn].asr.after.value"
@@ -43,6 +44,19 @@ def test_a_record_compared_with_itself_has_not_changed():
     assert (found.asked, found.changed, found.regressions, found.cautions) == ((), (), (), ())
     assert {change.outcome for change in (*found.verdicts, *found.headline, *found.rest)} == {"same"}
     assert found.statement == "The two records are the same."
+
+
+def test_the_headline_of_one_record_is_that_of_its_comparison_with_itself():
+    record = as_json(example_own_record())
+    itself = compare_audits(audit_of(example_own_record()), audit_of(example_own_record()))
+    found = headline_of(record)
+    told = [(each.place, each.title, each.value, each.low, each.high) for each in found]
+    numbers = [each for each in itself.headline if isinstance(each.before, int | float)]
+    assert told == [
+        (each.place, each.title, each.before, each.before_low, each.before_high) for each in numbers
+    ]
+    assert len({each.place for each in found}) == len(found) > 20
+    assert "disparate impact: Female, Eskimo" in {each.title for each in found}
 
 
 def test_every_value_of_the_record_stands_in_one_place_only():

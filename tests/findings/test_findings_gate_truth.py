@@ -19,8 +19,20 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import Caution
 from trivet.fairness.counting.counts import GroupCounts
+from trivet.findings import findings_github, findings_gitlab
 from trivet.findings.formats import read_findings
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg, PrivacyLeg, save_record
+from trivet.findings.summary import summary_of
+from trivet.record import (
+    SCHEMA_VERSION,
+    AuditInfo,
+    AuditRecord,
+    FairnessLeg,
+    PrivacyLeg,
+    as_json,
+    load_record,
+    save_record,
+)
+from trivet.report.text.values import escape_html
 from trivet.report.write.opening import findings_section
 
 ROWS = 1000
@@ -389,10 +401,11 @@ def test_the_table_of_truth_in_every_format(judged, name, capsys):
     found = document.findings
     assert {each.id for each in found if each.level == "breach"} == breaches
     assert {each.id: each.baseline for each in found if each.baseline} == states
-    # All formats: JSON, the terminal, JUnit, SARIF, what GitHub gets of it, Markdown and the page.
+    # All formats: JSON, the terminal, JUnit, SARIF, Markdown, what GitHub and GitLab get, card and page.
     assert document.counts["breach"] == len(breaches)
-    assert len(re.findall(r"^✗ breach ", text, re.MULTILINE)) == len(breaches)
-    assert f"breach: {len(breaches)}, " in text
+    card = re.search(r"^  (\d+) breach", text, re.MULTILINE)
+    assert (0 if card is None else int(card[1])) == len(breaches)
+    assert text.count("What to do: ") == len(breaches)
     junit = ET.fromstring((out / "findings.junit.xml").read_text())
     failed = {
         case.get("name").partition(": ")[0]
@@ -408,8 +421,15 @@ def test_the_table_of_truth_in_every_format(judged, name, capsys):
         assert not any("suppressions" in each for each in results if each["level"] == "error")
     markdown = (out / "findings.md").read_text()
     assert len(re.findall(r"^\| ❌ breach \|", markdown, re.MULTILINE)) == len(breaches)
-    page = findings_section(found, lambda _: [])
+    annotations = findings_github(found)
+    assert len(re.findall(r"^::error ", annotations, re.MULTILINE)) == len(breaches)
+    gitlab = json.loads(findings_gitlab(found))
+    assert sum(each["severity"] == "critical" for each in gitlab) == len(breaches)
+    summary = summary_of(as_json(load_record(out.parent)), found)
+    assert summary.word in ({"FAILED", "UNDECIDED"} if breaches else {"PASSED", "UNDECIDED", "NOT JUDGED"})
+    page = findings_section(summary, lambda _: [])
     assert page.count('<span class="word">Breach</span>') == len(breaches)
+    assert all(page.count(escape_html(each.decision)) == 1 for each in found if each.decision)
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -423,7 +443,7 @@ def test_no_default_breach_is_let_pass_without_a_trace(judged, name, capsys):
         assert each.level == "warning"
         trace = each.waiver or each.decision
         assert trace
-        assert trace[:40] in text.replace("\n", " ")
+        assert trace[:40].lower() in text.replace("\n", " ").lower()
         assert trace[:20] in markdown
         assert ("Waiver: " if each.waiver else "Policy: ") in junit
         assert each.id in alerts

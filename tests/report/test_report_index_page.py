@@ -8,6 +8,7 @@ import re
 import shutil
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from page_elements import Page
 
@@ -15,6 +16,8 @@ from example_audits import MANIFEST, changed, write_audit
 from example_privacy import HOSTILE
 from example_records import example_own_record, example_record
 from trivet.errors import DataError, UsageError
+from trivet.findings import findings_of, write_findings
+from trivet.record import as_json
 from trivet.report.index import (
     MOST_MARKS,
     FoundAudit,
@@ -22,8 +25,10 @@ from trivet.report.index import (
     find_audits,
     history_rows,
     index_page,
+    trend_sections,
     write_index,
 )
+from trivet.report.trend import Point, small_line
 
 SCHEME = "javascript:alert(1)"
 
@@ -42,12 +47,15 @@ def titled(title, verdict="backdoored", record=None):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     top = tmp_path_factory.mktemp("audits")
-    write_audit(top / "b", titled("Shop", "no evidence"), manifest=at(3))
-    write_audit(top / "a", titled("Shop", "suspicious"), manifest=at(2))
-    write_audit(top / "deep" / "er" / "c", titled("Shop"), manifest=at(2, 1, "-12:00"))
+    for name, verdict, day, accuracy in (("b", "no evidence", 3, 0.99), ("a", "suspicious", 2, 0.95)):
+        shop = changed(titled("Shop", verdict), "security.scan.contract.best.clean_accuracy", accuracy)
+        write_findings(findings_of(as_json(shop)), write_audit(top / name, shop, manifest=at(day)))
+    deep = write_audit(top / "deep" / "er" / "c", titled("Shop"), manifest=at(2, 1, "-12:00"))
+    write_findings(findings_of(as_json(titled("Shop"))), deep)
     write_audit(top / "own", titled("Own", record=example_own_record()), manifest=None, page=None)
     write_audit(top / SCHEME, titled(HOSTILE), manifest={"started": "<b>yesterday</b>"})
     write_audit(top / "<img src=x>", titled("@@SCRIPT@@"), manifest={"started": "2026-01-01"})
+    (top / SCHEME / "findings.json").write_text('{"findings": [{"level": 5}, 3]}')
     (top / "broken").mkdir()
     (top / "broken" / "metrics.json").write_text("{")
     (top / "scans").mkdir()
@@ -165,7 +173,8 @@ def test_no_name_becomes_markup_and_one_script_may_run(source):
 def test_audits_with_one_title_are_one_line_of_history(source):
     history = source[source.index('<table class="history">') : source.index('<table class="audits">')]
     (shop,) = re.findall(r'<tr><th scope="row">Shop</th>(.*?)</tr>', history)
-    security = re.search(r"<svg.*?</svg>", shop, re.DOTALL)[0]
+    gate, security, *_ = re.findall(r"<svg.*?</svg>", shop, re.DOTALL)
+    assert re.findall(r'<g class="(\w+)"', gate) == ["good", "bad", "good"]
     assert re.findall(r'<g class="(\w+)"', security) == ["unsure", "bad", "good"]
     labels = re.search('aria-label="([^"]*)"', security)[1].split("; ")
     assert labels == [
@@ -173,6 +182,44 @@ def test_audits_with_one_title_are_one_line_of_history(source):
         "2026-01-02 13:00:00: backdoored",
         "2026-01-03 12:00:00: no evidence",
     ]
+
+
+def test_the_gate_of_each_audit_is_that_of_its_findings(found, source):
+    gates = {audit.folder.as_posix(): audit.gate for audit in found.audits}
+    assert gates["b"] == Word("gate", "good", "PASSED")
+    assert gates["deep/er/c"] == Word("gate", "bad", "FAILED")
+    assert gates[SCHEME] == Word("gate", "unsure", "UNREADABLE")
+    assert gates["own"] is None
+    assert source.count(">PASSED<") == 2
+
+
+def test_measurements_of_several_audits_are_small_lines(found, source):
+    trends = source[source.index('<h2 id="trends">') :]
+    assert re.findall("<h3>(.*?)</h3>", trends) == ["Shop"]
+    (row,) = re.findall(r'<tr><th scope="row">clean accuracy as received</th>(.*?)</tr>', trends)
+    told = re.search('aria-label="([^"]*)"', row)[1].split("; ")
+    assert told == [
+        "2026-01-02 12:00:00: 0.9500",
+        "2026-01-02 13:00:00: 0.9827",
+        "2026-01-03 12:00:00: 0.9900",
+    ]
+    line = [tuple(map(float, at.split(","))) for at in re.search('points="([^"]*)"', row)[1].split()]
+    assert [x for x, _ in line] == sorted({x for x, _ in line})
+    heights = np.array([y for _, y in line])
+    values = np.array([0.95, 0.9827, 0.99])
+    # The axis is linear, and the page's goes down.
+    assert (heights[0] - heights) / (heights[0] - heights[-1]) == pytest.approx(
+        (values - values[0]) / (values[-1] - values[0]), abs=0.01
+    )
+    assert "0.9900" in row.rpartition("Latest")[2]
+    elements = Page("".join(trend_sections(found.audits))).elements
+    assert not [attributes for _, attributes in elements if "style" in attributes]
+
+
+def test_a_small_line_of_equal_values_lies_in_the_middle():
+    line = small_line([Point("one", 0.5), Point("two", 0.5)])
+    heights = {at.split(",")[1] for at in re.search('points="([^"]*)"', line)[1].split()}
+    assert heights == {"15.0"}
 
 
 def test_a_long_history_shows_the_latest_marks():
@@ -186,6 +233,7 @@ def test_a_long_history_shows_the_latest_marks():
     assert row.count("<g class") == MOST_MARKS
     assert "6 earlier" in row
     assert row.count("not audited") == 2
+    assert row.count("no verdict") == 1  # of the gate
     assert "2026-01-30 00:00:00: 30" in row
     assert "2026-01-06" not in row
 
@@ -233,7 +281,7 @@ def test_five_hundred_audits_are_all_there(tmp_path):
     assert len(found.audits) == 500
     page = index_page(found, name="runs")
     assert page.count('<tr><td><span class="title">') == 500
-    assert len(page) < 500_000
+    assert len(page) < 650_000
 
 
 def test_the_table_is_sorted_by_a_click(found, folder, tmp_path):
@@ -248,10 +296,10 @@ def test_the_table_is_sorted_by_a_click(found, folder, tmp_path):
         page.on("console", lambda message: said.append(message.text))
         page.on("dialog", lambda dialog: said.append(dialog.message))
         page.goto(page_file.as_uri())
-        column = "rows => rows.map(row => row.cells[2].innerText.trim())"
-        page.click("table.audits th:nth-child(3) button")
+        column = "rows => rows.map(row => row.cells[3].innerText.trim())"
+        page.click("table.audits th:nth-child(4) button")
         up = page.eval_on_selector_all("table.audits tbody tr", column)
-        page.click("table.audits th:nth-child(3) button")
+        page.click("table.audits th:nth-child(4) button")
         down = page.eval_on_selector_all("table.audits tbody tr", column)
         page.set_viewport_size({"width": 390, "height": 900})
         wide = page.evaluate("document.documentElement.scrollWidth")

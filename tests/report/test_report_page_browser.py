@@ -26,6 +26,8 @@ OVERFLOWING = """elements => elements
     .map(each => each.outerHTML.slice(0, 200))"""
 SIZES = "elements => elements.map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])"
 FOCUSED = "document.activeElement"
+UNFOLD = "document.querySelectorAll('details.fold').forEach(each => { each.open = true; })"
+PAPER_OF_DRAWING = "getComputedStyle(document.querySelector('.drawing')).backgroundColor"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,7 @@ def opened(browser):
 )
 def test_the_page_is_legible(opened, address, width, scheme):
     page = opened(address, width=width, color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(UNFOLD)
     drawings = page.eval_on_selector_all("figure svg", SIZES)
     assert len(drawings) == len(available(example_record()))
     assert all(wide > 250 and high > 60 for wide, high in drawings)
@@ -288,13 +291,47 @@ def test_the_reader_chooses_light_or_dark_and_may_keep_it(opened, address):
     assert dark != light
     assert page.get_attribute("#dark", "aria-pressed") == "true"
     assert broken_rules(page) == []
-    assert page.evaluate("getComputedStyle(document.querySelector('.drawing')).backgroundColor") == (
-        "rgb(255, 255, 255)"
-    )
+    assert page.evaluate(PAPER_OF_DRAWING) == page.evaluate(paper)
     page.reload()
     assert page.evaluate(paper) == dark
     page.emulate_media(media="print")
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
+
+
+def test_theory_is_folded_and_a_link_into_it_opens_it(opened, address):
+    page = opened(address, reduced_motion="reduce")
+    folds = page.locator("details.fold")
+    assert folds.count() >= 10
+    assert page.locator("details.fold[open]").count() == 0
+    link = page.locator('a[href="#eq:decision"]:visible').first
+    link.click()
+    page.wait_for_function("document.querySelector('details.fold[open]')")
+    equation = page.locator('[id="eq:decision"]')
+    assert equation.is_visible()
+    assert 0 <= equation.bounding_box()["y"] < 900
+    assert page.locator("details.fold[open]").count() == 1
+    page.evaluate("location.hash = '#eq:cohorts'")
+    page.wait_for_function("document.querySelectorAll('details.fold[open]').length === 2")
+    assert page.locator('[id="eq:cohorts"]').is_visible()
+
+
+def test_a_wide_table_says_that_it_goes_on_and_scrolls_by_keyboard(opened, address):
+    page = opened(address, width=390)
+    wide = page.locator("#evidence .scroll[data-goes-on]").first
+    said = "each => getComputedStyle(each, '::before').content"
+    assert "goes on to the right" in wide.evaluate(said)
+    wide.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("each => each.scrollLeft > 0", arg=wide.element_handle())
+    assert page.locator(".scroll:not([data-goes-on])").first.evaluate(said) == "none"
+    page.emulate_media(media="print")
+    assert wide.evaluate("each => getComputedStyle(each, '::before').display") == "none"
+
+
+def test_mathematics_is_set_in_the_font_of_the_page(opened, address):
+    page = opened(address)
+    loaded = "document.fonts.load('16px \"STIX Two Math\"', '\U0001d465').then(found => found[0]?.status)"
+    assert page.evaluate(loaded) == "loaded"
 
 
 @pytest.mark.slow

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +64,15 @@ with wandb.init(project="credit", mode="offline") as run:
     assert run.config["trivet"]["gate"] == "failed"
     run.log({"loss": 0.25})
 """
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "tracking.md"
+
+
+def examples(library):
+    """The examples of the documentation that need a library."""
+    blocks = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if f"import {library}\n" in block]
 
 
 def call(*arguments, cwd, **environment):
@@ -126,3 +138,14 @@ def test_wandb_writes_an_audit_to_disk_offline(tracked, tmp_path):
     kept = json.loads(table.read_text(encoding="utf-8"))
     assert kept["columns"] == list(COLUMNS)
     assert [tuple(row) for row in kept["data"]] == list(entries.rows)
+
+
+@pytest.mark.parametrize(
+    "library", [pytest.param("mlflow", marks=needs_mlflow), pytest.param("wandb", marks=needs_wandb)]
+)
+def test_the_examples_of_the_documentation_run(library, tracked, tmp_path):
+    shutil.copytree(tracked, tmp_path / "trivet-out")
+    (example,) = examples(library)
+    call("-c", example, cwd=tmp_path, WANDB_DIR=str(tmp_path))
+    written = {"mlflow": "mlflow.db", "wandb": "wandb/offline-run-*"}
+    assert list(tmp_path.glob(written[library]))

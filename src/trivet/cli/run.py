@@ -208,10 +208,21 @@ def _refuse_itself(folder: Path, policy: PolicySection) -> None:
 
 
 def print_actions(console: Console, findings: Sequence["Finding"]) -> None:
-    """Print of each breach what was found and what to do."""
+    """Print of each breach what was found and what to do, and of others what the policy decided."""
+    from trivet.findings import LEVEL_TONES  # noqa: PLC0415 - as above
+
     for finding in findings:
-        if finding.level == "breach":
-            console.print(f"\n{marked('bad', finding.title)}\n{escape(finding.message)}")
+        waived = f"{finding.waiver[:1].upper()}{finding.waiver[1:]}." if finding.waiver else ""
+        decided = " ".join(filter(None, (waived, finding.decision)))
+        breach, on_baseline = finding.level == "breach", finding.id == "policy.baseline"
+        if not (breach or decided or on_baseline):
+            continue
+        console.print(f"\n{marked(LEVEL_TONES[finding.level], finding.title)}")
+        if breach or on_baseline:
+            console.print(escape(finding.message))
+        if decided:
+            console.print(escape(decided))
+        if breach:
             console.print(f"What to do: {escape(finding.action)}")
 
 

@@ -3,6 +3,7 @@ from .audits import read_audit as read_audit
 from .compare import change_text as change_text
 from .compare import compare_audits as compare_audits
 from .compare import difference_text as difference_text
+from .compare import headline_of as headline_of
 from .compare import interval_text as interval_text
 from .compare import no_regressions as no_regressions
 from .compare import outcome_text as outcome_text
@@ -12,6 +13,7 @@ from .judge import measured as measured
 from .results import Change as Change
 from .results import Compared as Compared
 from .results import Comparison as Comparison
+from .results import Headline as Headline
 from .tolerance import NO_TOLERANCE as NO_TOLERANCE
 from .tolerance import Tolerances as Tolerances
 from .tolerance import parse_tolerances as parse_tolerances

@@ -4,19 +4,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trivet.audited import parts_of
+from trivet.audited import PUBLISHED_MODELS, parts_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.judge import (
     LEVEL,
+    VALUE,
     belongs_to_an_estimate,
+    estimate_in,
     has_interval,
     is_asked,
+    is_number,
     is_verdict,
     judge_pair,
     manifest_changes,
 )
 from trivet.comparison.paired import paired_of, same_rows
-from trivet.comparison.pairs import ABSENT, Pair, pairs
+from trivet.comparison.pairs import ABSENT, IDENTIFYING, Pair, pairs
 from trivet.comparison.results import (
     ADDED,
     BETTER,
@@ -33,6 +36,7 @@ from trivet.comparison.results import (
     Change,
     Compared,
     Comparison,
+    Headline,
 )
 from trivet.comparison.tolerance import NO_TOLERANCE, Tolerances
 from trivet.fairness.measures.registry import SELECTION
@@ -45,6 +49,7 @@ __all__ = [
     "change_text",
     "compare_audits",
     "difference_text",
+    "headline_of",
     "is_part",
     "level_together",
     "no_regressions",
@@ -90,7 +95,13 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
     ("security", "scan", "verdict"): "security",
     ("security", "repair", "attempts", "second_verdict"): "second scan after {}",
+    **{
+        ("fairness", "published", model, "verdict"): f"published model, {model.replace('_', ' ')}"
+        for model in PUBLISHED_MODELS
+    },
 }
+#: Ends a field of an item's name, in which a comma can stand as well: group=Female, Black,reference=Male.
+_NEXT_FIELD: Final = re.compile(rf",(?:{'|'.join(IDENTIFYING)})=")
 #: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
 _OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "value")
 _GROUP_TITLE: Final = "disparate impact: {}"
@@ -122,8 +133,40 @@ def verdict_title(pair: Pair) -> str:
 
 def _named(title: str, pair: Pair) -> str:
     """Put the innermost item's name into a title."""
-    items = [step.item.partition("=")[2].partition(",")[0] for step in pair.steps if step.item is not None]
+    items = [
+        _NEXT_FIELD.split(step.item.partition("=")[2])[0] for step in pair.steps if step.item is not None
+    ]
     return title.replace("{}", items[-1] if items else "")
+
+
+#: Places of the headline, and all that lead to one.
+_WAYS: Final = frozenset(
+    names[:depth] for names in (*_TITLES, _OF_GROUPS, _OF_MEASURES) for depth in range(1, len(names) + 1)
+)
+
+
+def headline_of(record: Mapping[str, Any]) -> tuple[Headline, ...]:
+    """Return the measurements of one record that people ask for first, in the order of the record.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+
+    Returns
+    -------
+    tuple of Headline
+        Those that are numbers, with their intervals where there are any.
+    """
+    found: list[Headline] = []
+    for pair in pairs(record, record, wanted=_WAYS.__contains__):
+        title = headline_title(pair)
+        if title is None or not is_number(pair.before) or _repeats(pair):
+            continue
+        estimate = estimate_in(pair.before_in[-1]) if pair.names[-1] == VALUE else None
+        low, high = (None, None) if estimate is None else (estimate.low, estimate.high)
+        found.append(Headline(title, pair.place, float(pair.before), low, high))
+    return tuple(found)
 
 
 def _is_missing(value: Any) -> bool:

@@ -6,7 +6,7 @@ fields do.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ ABSENT: Final = object()
 
 #: Parts of a record, each within the one before.
 Parts = tuple[Mapping[str, Any], ...]
+#: Tells by the names of a place, without items, whether anything at it or below it is wanted.
+Wanted = Callable[[tuple[str, ...]], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +76,28 @@ class Pair:
         return join(self.steps)
 
 
-def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
+def pairs(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, wanted: Wanted = lambda _: True
+) -> Iterator[Pair]:
     """Yield every single value, every list of plain values, and every part that one record lacks."""
-    yield from _of_mappings((), (before,), (after,))
+    yield from _of_mappings((), (before,), (after,), wanted)
 
 
-def _of_mappings(steps: tuple[Step, ...], before_in: Parts, after_in: Parts) -> Iterator[Pair]:
+def _of_mappings(
+    steps: tuple[Step, ...], before_in: Parts, after_in: Parts, wanted: Wanted
+) -> Iterator[Pair]:
     before, after = before_in[-1], after_in[-1]
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
         here = (*steps, Step(name))
+        if not wanted(tuple(step.name for step in here)):
+            continue
         if _is_rows(old) and _is_rows(new) and (old or new):
-            yield from _of_rows(here, old, new, before_in, after_in)
+            yield from _of_rows(here, old, new, before_in, after_in, wanted)
         elif isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _of_mappings(here, (*before_in, old), (*after_in, new))
+            yield from _of_mappings(here, (*before_in, old), (*after_in, new), wanted)
         elif _is_leaf(old) or _is_leaf(new):  # such as rates before and after a repair that one lacks
-            yield from _of_mappings(here, (*before_in, _values(old)), (*after_in, _values(new)))
+            yield from _of_mappings(here, (*before_in, _values(old)), (*after_in, _values(new)), wanted)
         else:
             yield Pair(here, old, new, before_in, after_in)
 
@@ -100,13 +108,14 @@ def _of_rows(
     after: Sequence[Mapping[str, Any]],
     before_in: Parts,
     after_in: Parts,
+    wanted: Wanted,
 ) -> Iterator[Pair]:
     old, new = _named_rows(before, after)
     *outer, last = steps
     for item in dict.fromkeys((*old, *new)):
         here = (*outer, Step(last.name, item))
         if item in old and item in new:
-            yield from _of_mappings(here, (*before_in, old[item]), (*after_in, new[item]))
+            yield from _of_mappings(here, (*before_in, old[item]), (*after_in, new[item]), wanted)
         else:
             yield Pair(here, old.get(item, ABSENT), new.get(item, ABSENT), before_in, after_in)
 

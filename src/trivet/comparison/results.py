@@ -20,6 +20,7 @@ __all__ = [
     "Change",
     "Compared",
     "Comparison",
+    "Headline",
     "Plain",
 ]
 
@@ -40,6 +41,27 @@ CHANGED = (CHANGE, EXACT, DIFFERS, ADDED, REMOVED)
 
 BETTER = "better"
 WORSE = "worse"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A measurement of one record that people ask for first.
+
+    Attributes
+    ----------
+    title
+        What it is, in words.
+    place
+        Where it stands: names joined by dots, an item of a list by its identifying fields.
+    value, low, high
+        The measurement and its interval; None where the record has none, or no bound on that side.
+    """
+
+    title: str
+    place: str
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from trivet.effects.cells import effect_of, statement_of
 from trivet.effects.results import (
+    NOT_MEASURED,
     Change,
     ClassChange,
     Effect,
@@ -22,7 +23,7 @@ from trivet.effects.results import (
 from trivet.effects.settings import EffectSettings
 from trivet.errors import TrivetError, import_extra
 from trivet.estimate import Estimate
-from trivet.wording import first_line
+from trivet.wording import first_line, listed
 
 __all__ = ["LIMITS", "OWN_LIMITS", "Progress", "System", "measure_effects"]
 
@@ -47,6 +48,8 @@ OWN_LIMITS: Final = (
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], None]
+#: Remedies that a note names.
+MOST_NAMED: Final = 6
 #: What the matrix was measured on, as far as it was.
 _FACTS: Final = (
     *("network", "images", "repair_images", "table", "rows", "samples", "models", "counted_rows", "draws"),
@@ -201,8 +204,25 @@ def measure_effects(
         notes=(
             *(each for part in (system.table, system.scored) if part is not None for each in part.notes),
             *system.notes,
+            *(() if system.study else _reasons(effects)),
         ),
     )
+
+
+def _reasons(effects: Sequence[Effect]) -> list[str]:
+    """Say of what was not measured why, once for each reason."""
+    missing: dict[str, list[Effect]] = {}
+    for effect in effects:
+        if effect.outcome == NOT_MEASURED and effect.reason is not None:
+            missing.setdefault(effect.reason, []).append(effect)
+    said: list[str] = []
+    for reason, cells in missing.items():
+        rows = list(dict.fromkeys(cell.row for cell in cells))
+        columns = list(dict.fromkeys(cell.column for cell in cells))
+        named = [*rows[:MOST_NAMED], *(["others"] if len(rows) > MOST_NAMED else [])]
+        of = columns[0] if len(columns) == 1 else f"{len(columns)} figures"
+        said.append(f"Not measured under {listed(named)}, {of}: {reason}.")
+    return said
 
 
 def _parts_of(system: System) -> int:
@@ -270,7 +290,8 @@ def _of_mitigations(
         return _Part(
             subject.interventions, columns, _none(subject.interventions, columns, subject.reason), {}
         ), []
-    from trivet.effects.trainings import changes_of, measure_trainings  # noqa: PLC0415 - as above
+    from trivet.effects.intervals import FEWEST_SAMPLES  # noqa: PLC0415 - as above
+    from trivet.effects.trainings import changes_of, measure_trainings  # noqa: PLC0415
 
     found = measure_trainings(
         samples,
@@ -291,14 +312,16 @@ def _of_mitigations(
         late=clock.late,
         by_construction=mitigations.BY_CONSTRUCTION,
     )
-    facts: dict[str, int | str] = {
-        "table": subject.name,
-        "rows": sum(map(len, samples)),
-        "samples": len(found),
-        "models": 2 * settings.pairs,
-    }
-    if subject.estimator is not None:
-        facts |= {"estimator": subject.estimator, "trained_rows": len(samples[0]) // 2}
+    facts: dict[str, int | str] = {}
+    if len(found) >= FEWEST_SAMPLES:
+        facts = {
+            "table": subject.name,
+            "rows": sum(map(len, samples)),
+            "samples": len(found),
+            "models": 2 * settings.pairs,
+        }
+        if subject.estimator is not None:
+            facts |= {"estimator": subject.estimator, "trained_rows": len(samples[0]) // 2}
     titles = {None: "the model as it is", **{row.name: row.title for row in subject.interventions}}
     trained = _Trained(found, subject.trainings, subject.figures, titles, "fairness")
     return _Part(subject.interventions, columns, changes, facts), [trained]
@@ -363,7 +386,14 @@ def _of_scores(settings: EffectSettings, scored: "ScoredRows", seed: int, progre
 
     progress("thresholds on the scores", None)
     rows, columns, changes = predictions.threshold_changes(scored, settings, seed=seed)
-    return _Part(rows, columns, changes, {})
+    facts: dict[str, int | str] = {}
+    if scored.rows is not None and any(change.change is not None for change in changes.values()):
+        facts = {
+            "table": scored.name,
+            "rows": min(settings.rows, len(scored.rows)),
+            "samples": min(settings.samples, scored.samples),
+        }
+    return _Part(rows, columns, changes, facts)
 
 
 def _of_noise(settings: EffectSettings, system: System, seed: int, progress: Progress) -> _Part:

@@ -37,6 +37,8 @@ class ScoredRows:
 
     Attributes
     ----------
+    name
+        Of the table.
     rows
         The scores in [0, 1] are the only feature; None without scores and labels.
     cut
@@ -59,6 +61,7 @@ class ScoredRows:
         What was left aside, a sentence each.
     """
 
+    name: str
     rows: Rows | None
     cut: float
     reference: int

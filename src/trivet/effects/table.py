@@ -219,7 +219,7 @@ def scored_table(
     names = tuple(MITIGATIONS)
     hidden = " and ".join(map(one_line, settings.sensitive))
     if found is None or found[0].scores is None:
-        return ScoredRows(None, 0.0, 0, settings.four_fifths, names, hidden, _OF_ALL, FEWEST_SAMPLES)
+        return ScoredRows("", None, 0.0, 0, settings.four_fifths, names, hidden, _OF_ALL, FEWEST_SAMPLES)
     predicted, cut = found
     rows = predicted.rows
     groups = _groups(rows, reference, used=len(rows))
@@ -236,6 +236,7 @@ def scored_table(
     )
     scores = np.asarray(predicted.scores, dtype=np.float64)[:, np.newaxis]
     return ScoredRows(
+        rows.name,
         Rows(scores[kept], rows.labels[kept], rows.groups[kept]),
         cut,
         reference,

@@ -20,12 +20,21 @@ PROSE_CHARACTERS: Final = 2_000
 TITLE: Final = "Testing part of the technical documentation"
 #: Marks the page as trivet's.
 GENERATOR: Final = '<meta name="generator" content="trivet evidence">'
+#: A wide table scrolls by itself, and its edge is shaded on the side where it goes on.
 STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#111;"
-    "background:#fff}h1,h2,h3{line-height:1.2}table{border-collapse:collapse;font-size:.9em}"
-    ".wide{overflow-x:auto}th,td{border:1px solid #888;padding:.25em .5em;text-align:left;"
-    "vertical-align:top;overflow-wrap:anywhere}th{background:#eee}"
-    "@media print{.wide{overflow:visible}table{font-size:.7em}}"
+    ":root{color-scheme:light dark;--paper:light-dark(#fff,#16191d);--edge:light-dark(#0003,#fff4)}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;"
+    "color:light-dark(#111,#e4e6e8);background:var(--paper);overflow-wrap:anywhere}"
+    "h1,h2,h3{line-height:1.2;overflow-wrap:break-word}table{border-collapse:collapse;font-size:.9em}"
+    ".wide{overflow-x:auto;background:"
+    "linear-gradient(to right,var(--paper) 30%,transparent) left/2.5em 100% no-repeat local,"
+    "linear-gradient(to left,var(--paper) 30%,transparent) right/2.5em 100% no-repeat local,"
+    "linear-gradient(to right,var(--edge),transparent) left/.9em 100% no-repeat scroll,"
+    "linear-gradient(to left,var(--edge),transparent) right/.9em 100% no-repeat scroll}"
+    "th,td{border:1px solid #888;padding:.25em .5em;text-align:left;vertical-align:top;min-width:6.5em}"
+    "th{background:light-dark(#eee,#22272e);overflow-wrap:normal}"
+    "@media print{:root{color-scheme:light}.wide{overflow:visible;background:none}"
+    "table{font-size:.7em}th,td{min-width:0}tr{break-inside:avoid}}"
 )
 #: What Annex IV wants beside tests.
 LEFT: Final = (

@@ -251,16 +251,16 @@ class _Against:
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
         margin = self.tolerances.texts
         said += [f"Tolerance: {', '.join(margin)}."] if margin else []
+        states = ", ".join(f"{count} {state}" for state, count in counted.items())
         started = there.noted("started")
         return make_finding(
             BASELINE,
             level="warning" if other else "note",
             title=f"Held against the baseline {one_line(there.folder)}",
             message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
-            "Of the breaches of either audit: "
-            f"{', '.join(f'{count} {state}' for state, count in counted.items())}. "
+            f"Of the breaches of either audit: {states}. "
             f"{' '.join([*said, self._intervals()])}",
-            measured=Measured("audit.title", record["audit"]["title"]),
+            measured=Measured("policy.baseline", states),
         )
 
 

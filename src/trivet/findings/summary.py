@@ -322,7 +322,9 @@ def _is_demonstration(record: Mapping[str, Any], finding: Finding) -> bool:
 
 def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     name = _name(record, finding)
-    since = f" ({finding.baseline})" if finding.baseline else ""
+    passed = "breach by default" if finding.default == "breach" != finding.level else ""
+    said = finding.baseline or ("waived" if finding.waiver else passed)
+    since = f" ({said})" if said else ""
     return Line(
         finding=finding,
         name=f"{name[:1].upper()}{name[1:]}{since}",
@@ -333,7 +335,8 @@ def _line(record: Mapping[str, Any], finding: Finding) -> Line:
 
 
 def _name(record: Mapping[str, Any], finding: Finding) -> str:
-    if finding.rule.startswith("correction."):  # of the published figure, which is elsewhere in the record
+    # Of the published figure, which is elsewhere in the record, or of the policy, which is not in it.
+    if finding.rule.startswith(("correction.", "policy.")) and finding.rule != REQUIREMENT:
         return finding.title
     try:
         return one_line(named_place(record, finding.place), limit=200)

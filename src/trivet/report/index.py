@@ -14,18 +14,24 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from trivet.audited import verdicts_of
-from trivet.comparison import read_audit
+from trivet.comparison import Headline, headline_of, read_audit, value_text
 from trivet.errors import DataError, RecordError, ReportError, UsageError
+from trivet.findings.formats import read_findings
+from trivet.findings.summary import summary_of
 from trivet.record import METRICS
 from trivet.report.text.values import escape_html
+from trivet.report.trend import Point, small_line
 from trivet.report.verdicts import HEADINGS
 from trivet.verdict import LEGS, TONES, Tone, sign, tone
 from trivet.wording import describe_error, first_line, one_line
 from trivet.work.bounded import FOLDER, read_bounded, require_path
 from trivet.work.result_files import make_folder, write_text
 
-__all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "write_index"]
+__all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "trend_sections", "write_index"]
 
+#: Beside a record: what was found in it.
+FINDINGS: Final = "findings.json"
+GATE: Final = "gate"
 #: Folders below the first; deeper ones are not looked into.
 DEPTH: Final = 8
 MOST_FOLDERS: Final = 20_000
@@ -46,13 +52,15 @@ class Word:
 
 @dataclass(frozen=True)
 class FoundAudit:
-    """One finished audit."""
+    """One finished audit; `gate` says whether its policy lets it pass, None where no findings say so."""
 
     folder: Path
     title: str
     started: str | None
     words: tuple[Word, ...]
     page: str | None
+    gate: Word | None = None
+    headline: tuple[Headline, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,19 @@ def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
         _utc(audit.noted("started")),
         tuple(words),
         REPORT if REPORT in files else None,
+        _gate(folder / FINDINGS, audit.record) if FINDINGS in files else None,
+        headline_of(audit.record),
     )
+
+
+def _gate(path: Path, record: Mapping[str, Any]) -> Word:
+    """Read of an audit's findings what its policy says of it, in the words of its card."""
+    try:
+        found = read_findings(read_bounded(path, MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError):
+        return Word(GATE, "unsure", "UNREADABLE")
+    summary = summary_of(record, found)
+    return Word(GATE, summary.tone, summary.word)
 
 
 def _reader(
@@ -189,6 +209,13 @@ def _utc(started: str | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment.tzinfo else None
 
 
+#: Of what an index tells: the gate, then the legs.
+_COLUMNS: Final = {GATE: "Gate", **{leg: HEADINGS[leg] for leg in LEGS}}
+#: Measurements of one title that have a line, and characters of a measurement's name.
+MOST_TRENDS: Final = 60
+NAME: Final = 120
+#: Characters of a date without its time.
+DATE: Final = 10
 #: Marks of a line, the latest; earlier ones are in the table.
 MOST_MARKS: Final = 24
 STEP: Final = 16
@@ -201,23 +228,64 @@ _SHAPES: Final = {
 }
 
 
-def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
-    """Yield a row of HTML for each title, by name."""
+def _systems(audits: Sequence[FoundAudit]) -> Iterator[tuple[str, list[FoundAudit]]]:
+    """Yield the audits of each title, the earliest first, by title."""
     by_title = sorted(audits, key=lambda audit: audit.title)  # stable: the latest first within a title
     for title, group in groupby(by_title, key=lambda audit: audit.title):
-        line = list(reversed(list(group)))
-        marks = "".join(f"<td>{_line(line, leg)}</td>" for leg in LEGS)
-        yield f'<tr><th scope="row">{escape_html(title)}</th><td class="right">{len(line)}</td>{marks}</tr>'
+        yield title, list(reversed(list(group)))
+
+
+def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
+    """Yield a row of HTML for each title, by name."""
+    for title, line in _systems(audits):
+        marks = "".join(f'<td data-label="{name}">{_line(line, leg)}</td>' for leg, name in _COLUMNS.items())
+        count = f'<td class="right" data-label="Audits">{len(line)}</td>'
+        yield f'<tr><th scope="row">{escape_html(title)}</th>{count}{marks}</tr>'
+
+
+def trend_sections(audits: Sequence[FoundAudit]) -> Iterator[str]:
+    """Yield a part of HTML for each title whose measurements are of several audits."""
+    for title, line in _systems(audits):
+        rows = "\n".join(_trend_rows(line))
+        if rows:
+            name = escape_html(title)
+            yield (
+                f"<h3>{name}</h3>\n"
+                f'<div class="scroll" tabindex="0" role="region" aria-label="Trends of {name}">\n'
+                f'<table class="trends">\n{_TREND_HEAD}\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>'
+            )
+
+
+_TREND_HEAD: Final = (
+    '<thead><tr><th scope="col">Measurement</th><th scope="col">Over time</th>'
+    '<th scope="col" class="right">First</th><th scope="col" class="right">Latest</th></tr></thead>'
+)
+
+
+def _trend_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
+    points: dict[str, list[Point]] = {}
+    titles: dict[str, str] = {}
+    for audit in audits[-MOST_MARKS:]:
+        for each in audit.headline:
+            titles[each.place] = each.title
+            points.setdefault(each.place, []).append(Point(_when(audit), each.value, each.low, each.high))
+    for place, line in list(points.items())[:MOST_TRENDS]:
+        if len(line) > 1:
+            first, latest = (
+                f'<td class="right" data-label="{name}"><span>{value_text(point.value)} '
+                f'<span class="faint date">{escape_html(point.when[:DATE])}</span></span></td>'
+                for name, point in (("First", line[0]), ("Latest", line[-1]))
+            )
+            name = escape_html(one_line(titles[place], limit=NAME))
+            drawn = f'<td data-label="Over time">{small_line(line)}</td>'
+            yield f'<tr><th scope="row">{name}</th>{drawn}{first}{latest}</tr>'
 
 
 def _line(audits: Sequence[FoundAudit], leg: str) -> str:
     judged = [(audit, word) for audit in audits if (word := _worst(audit, leg)) is not None]
     if not judged:
-        why = (
-            "no verdict"
-            if any(word.leg == leg for audit in audits for word in audit.words)
-            else "not audited"
-        )
+        some = leg == GATE or any(word.leg == leg for audit in audits for word in audit.words)
+        why = "no verdict" if some else "not audited"
         return f'<span class="faint">{why}</span>'
     shown = judged[-MOST_MARKS:]
     width = STEP * len(shown)
@@ -234,12 +302,17 @@ def _line(audits: Sequence[FoundAudit], leg: str) -> str:
 
 
 def _worst(audit: FoundAudit, leg: str) -> Word | None:
-    words = [word for word in audit.words if word.leg == leg and word.tone in TONES]
+    of_all = (*audit.words, *([audit.gate] if audit.gate is not None else []))
+    words = [word for word in of_all if word.leg == leg and word.tone in TONES]
     return max(words, key=lambda word: TONES.index(word.tone), default=None)
 
 
 def _told(audit: FoundAudit, word: Word) -> str:
-    return f"{audit.started or audit.folder.as_posix()}: {word.word}"
+    return f"{_when(audit)}: {word.word}"
+
+
+def _when(audit: FoundAudit) -> str:
+    return audit.started or one_line(audit.folder.as_posix(), limit=NAME)
 
 
 INDEX: Final = "index.html"
@@ -282,6 +355,7 @@ def index_page(found: Found, *, name: str, away: str = ".") -> str:
         "SCRIPT": script,
         "SUMMARY": _summary(found),
         "HISTORY": "\n".join(history_rows(found.audits)),
+        "TRENDS": _trends(found.audits),
         "AUDITS": "\n".join(_row(audit, away) for audit in found.audits),
         "DAMAGED": "\n".join(_damaged(found)),
     }
@@ -296,9 +370,15 @@ def _summary(found: Found) -> str:
     return f"{text} The history has a mark an audit, from the earliest to the latest."
 
 
+def _trends(audits: Sequence[FoundAudit]) -> str:
+    sections = "\n".join(trend_sections(audits))
+    return f'<h2 id="trends">Measurements over time</h2>\n{sections}' if sections else ""
+
+
 def _row(audit: FoundAudit, away: str) -> str:
     cells = [f'<td><span class="title">{escape_html(audit.title)}</span></td>']
-    cells.append(f'<td class="date">{escape_html(audit.started or "")}</td>')
+    cells.append(f'<td class="date" data-label="Begun">{escape_html(audit.started or "")}</td>')
+    cells.append(_verdicts(GATE, [audit.gate] if audit.gate is not None else []))
     cells += [_verdicts(leg, [word for word in audit.words if word.leg == leg]) for leg in LEGS]
     shown = escape_html(one_line(audit.folder.as_posix(), limit=200))
     if audit.page is not None:
@@ -316,7 +396,7 @@ def _verdicts(leg: str, words: Sequence[Word]) -> str:
         f'<span class="word">{escape_html(word.word)}</span></span>'
         for word in words
     )
-    return f'<td data-label="{HEADINGS[leg]}" data-rank="{worst}"><span>{shown}</span></td>'
+    return f'<td data-label="{_COLUMNS[leg]}" data-rank="{worst}"><span>{shown}</span></td>'
 
 
 def _address(away: str, audit: FoundAudit) -> str:

@@ -11,8 +11,8 @@ from trivet.audit import Audit
 from trivet.audited import has_study, verdicts_of
 from trivet.errors import DataError
 from trivet.evidence.dossier import FINDINGS, About, Dossier, read_dossier
-from trivet.evidence.figures import Figure
 from trivet.findings import Finding, counts, findings_of
+from trivet.findings.summary import summary_of
 from trivet.place import find, parse, spread
 from trivet.policy import SHORT_NAMES, measure
 from trivet.record import MANIFEST, METRICS, AuditRecord, as_json, load_record, to_text
@@ -176,17 +176,19 @@ def _reports(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def _metrics(dossier: Dossier) -> tuple[dict[str, float], int]:
     """Return the numbers of the headline by name, and how many measurements are left out."""
-    figures = {figure.place: figure for figure in dossier.figures if figure.value is not None}
-    found: dict[str, Figure] = {}
+    figures = {each.place: (each.value, each.low, each.high) for each in dossier.figures}
+    found: dict[str, tuple[float | None, ...]] = {}
     for short, pattern in _headline(dossier.record):
         place, items = _located(dossier.record, pattern)
-        if (figure := figures.get(place)) is not None:
+        plain = find(dossier.record, place) if short in _MORE else None
+        figure = figures.get(place, (plain if isinstance(plain, int | float) else None,))
+        if figure[0] is not None:
             found[_unused("/".join((*short.split("."), *items)), found)] = figure
     kept = list(found.items())[:MOST_FIGURES]
     metrics: dict[str, float] = {}
     for name, figure in kept:
         leg, what, *items = name.split("/")
-        for ending, value in (("", figure.value), ("_low", figure.low), ("_high", figure.high)):
+        for ending, value in zip(("", "_low", "_high"), figure, strict=False):
             if value is not None:
                 metrics["/".join((PREFIX, leg, f"{what}{ending}", *items))] = float(value)
     return metrics, len(found) - len(kept)
@@ -243,7 +245,8 @@ def _unused(name: str, used: Mapping[str, Any]) -> str:
 
 def _tags(dossier: Dossier) -> dict[str, str]:
     record = dossier.record
-    tags = {f"{PREFIX}.gate": dossier.result.lower()}
+    summary = summary_of(record, dossier.findings)
+    tags = {f"{PREFIX}.gate": summary.word.lower(), f"{PREFIX}.against": _value(summary.against)}
     for level, number in counts(dossier.findings).items():
         tags[f"{PREFIX}.findings.{level}"] = str(number)
     for part in verdicts_of(record):

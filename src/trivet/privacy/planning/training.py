@@ -178,6 +178,13 @@ class TrainingCurves:
     batch: tuple[int, ...]
     lines: tuple[TrainingCurve, ...]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every curve has an entry for each of at least one place of its axis."""
+        for name, axis in (("epochs", self.epochs), ("batch", self.batch)):
+            found = {len(axis), *(len(line.epsilon) for line in self.lines if line.over == name)}
+            if len(found) > 1 or 0 in found:
+                raise ValueError(f"expected curves as long as {name}, one entry at least")
+
 
 @dataclass(frozen=True, repr=False)
 class TrainingPlan(

@@ -37,7 +37,10 @@
   const headings = all("main h2, main h3").filter((heading) => entries.has(heading.id));
   let current = null;
   const mark = () => {
-    const read = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3).pop();
+    // Where a link brings a heading, below what follows along; at the end of the page, all that can be seen.
+    const end = Math.ceil(innerHeight + scrollY) >= root.scrollHeight;
+    const line = end ? innerHeight : Math.min(innerHeight / 3, 112);
+    const read = headings.filter((heading) => heading.getBoundingClientRect().top < line).pop();
     const link = entries.get(read?.id) ?? null;
     if (link === current) return;
     current?.removeAttribute("aria-current");
@@ -135,12 +138,26 @@
   // What is wider than its place scrolls in it, and so has to be reached; nothing else does.
   const reach = () => {
     for (const box of all(".scroll, .drawing, .math, main math[display=block]")) {
-      if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+      const wide = box.scrollWidth > box.clientWidth;
+      if (wide) box.setAttribute("tabindex", "0");
       else box.removeAttribute("tabindex");
+      if (box.matches(".scroll, .drawing")) box.toggleAttribute("data-goes-on", wide);
     }
   };
   addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true); // what was folded away had no width
   reach();
+
+  // A link to what is folded away opens it.
+  const unfold = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let folded = target?.closest("details:not([open])");
+    if (!folded) return;
+    for (; folded; folded = folded.parentElement.closest("details")) folded.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   // Figures: the drawing itself moves into the dialog, and back when that closes.
   const large = one("#large");

@@ -5,7 +5,9 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
@@ -158,6 +160,8 @@ def alt_scale_profile(study: PublishedSecurity) -> str:
 _NUMBERED_CELLS: Final = 12
 #: From this share on a cell is so dark that its number must be white.
 _DARK_CELL: Final = 0.5
+#: Shades of such cells, few enough for a bar that is made of shapes as well.
+_SHADES: Final = 20
 
 #: Smallest distance between two names of the sweep's lines, as a share of the axes' height.
 _LABEL_GAP: Final = 0.1
@@ -230,7 +234,7 @@ def confusion_before_after(study: PublishedSecurity) -> Figure:
         (pair[0], confusion.before, "before", study.clean_accuracy.before),
         (pair[1], confusion.after, "after", study.clean_accuracy.after),
     ):
-        image = axes.imshow(matrix, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        image = _show_shares(axes, matrix)
         axes.set_title(f"{when} unlearning, clean accuracy {accuracy:.4f}")
         axes.set_xlabel("predicted label")
         axes.spines[:].set_visible(False)
@@ -301,6 +305,16 @@ def alt_unlearning_sweep(study: PublishedSecurity) -> str:
         f"{sweep.best_fraction:.2f}: {sweep.best_asr:.4f}, with clean accuracy "
         f"{sweep.best_clean_accuracy:.4f}."
     )
+
+
+def _show_shares(axes: Axes, matrix: Sequence[Sequence[float]]) -> ScalarMappable:
+    """Show shares as shades; where numbers fit, by shapes, whose shades turn with the paper as these do."""
+    if len(matrix) > _NUMBERED_CELLS:
+        return axes.imshow(matrix, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    edges = np.arange(len(matrix) + 1) - 0.5
+    image = axes.pcolormesh(edges, edges, matrix, cmap=colormaps["Greys"].resampled(_SHADES), vmin=0, vmax=1)
+    axes.set(aspect="equal", ylim=edges[[-1, 0]])
+    return image
 
 
 def _number_cells(axes: Axes, matrix: Sequence[Sequence[float]]) -> None:

@@ -1,7 +1,8 @@
 """Style of all figures: one palette, one font, one set of sizes.
 
 The hues are those of Okabe and Ito (2008), which colour-blind readers tell apart. A colour has one
-meaning in all figures, and no meaning rests on colour alone.
+meaning in all figures, and no meaning rests on colour alone. Files are drawn on white; a page shows them
+on its own paper, with `on_dark` in the place of each colour where that is dark.
 """
 
 from functools import cache
@@ -35,6 +36,7 @@ __all__ = [
     "drawn_text",
     "guide",
     "new_figure",
+    "on_dark",
     "on_grey",
     "picture_axes",
     "picture_height",
@@ -54,6 +56,45 @@ INK: Final = "#222222"
 PALE: Final = "#DDDDDD"
 #: Words in the published grey: darker than its marks, so that they reach a contrast of 4.5 on white.
 PUBLISHED_TEXT: Final = "#6B6B6B"
+
+#: The same on dark paper: as bright as words on it need, and as far from each other.
+_DARK: Final = {
+    PUBLISHED: "#9B9B9B",
+    CORRECTED: "#2B86D1",
+    ATTACKED: "#EE6C2D",
+    PROTECTED: "#F0B636",
+    PRIVILEGED: "#86CBF7",
+    PUBLISHED_TEXT: "#A3ABB3",
+}
+#: Red, green and blue of the page's dark paper and of its ink there, for white and for black.
+_DARK_PAPER: Final = (0x16, 0x19, 0x1D)
+_DARK_INK: Final = (0xE4, 0xE6, 0xE8)
+#: Least lightness of a picture's ink, the end of its greys.
+_INK_LIGHTNESS: Final = int(INK[1:3], 16) / 255
+
+
+def on_dark(color: str) -> str:
+    """Return what stands for a colour of a figure on dark paper: of a grey its opposite.
+
+    Parameters
+    ----------
+    color
+        As ``#rrggbb``.
+
+    Returns
+    -------
+    str
+        A colour of the same form; one that is neither a grey nor of the palette stays as it is.
+    """
+    named = {light.lower(): dark for light, dark in _DARK.items()}
+    color = color.lower()
+    channels = {int(color[place : place + 2], 16) for place in (1, 3, 5)}
+    if color in named or len(channels) > 1:
+        return named.get(color, color).lower()
+    share = min((1 - channels.pop() / 255) / (1 - _INK_LIGHTNESS), 1)
+    mixed = (round(paper + share * (ink - paper)) for paper, ink in zip(_DARK_PAPER, _DARK_INK, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
 
 #: Inches: one column of IEEEtran, and both.
 COLUMN_WIDTH: Final = 3.5

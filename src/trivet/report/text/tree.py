@@ -20,6 +20,9 @@ Nodes: TypeAlias = list[Node]
 #: Called with each node: None keeps it (and walks on inside), a list stands in its place as it is.
 Action: TypeAlias = Callable[[Node], Nodes | None]
 
+#: Class of a division that a page folds away under its title: theory and method.
+FOLD = "fold"
+
 #: What has something below it. Trees come from JSON: they are plain dicts and lists.
 _BRANCHES = (list, dict)
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from trivet.errors import ReportError
 from trivet.findings.summary import Summary
 from trivet.report.figures.registry import figure_csv
+from trivet.report.figures.style import on_dark
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.tree import write
@@ -57,7 +59,9 @@ _PARTS = ("style", "script")
 def with_policy(page: str) -> str:
     """Put in the policy that names the page's one style and its one script by their digests."""
     allowed = "; ".join(f"{part}-src '{_digest(page, part)}'" for part in _PARTS)
-    policy = f"default-src 'none'; {allowed}; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; {allowed}; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
     return page.replace(POLICY, policy, 1)
 
 
@@ -69,6 +73,10 @@ def _digest(page: str, part: str) -> str:
 
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 _OUTSIDE = re.compile(r"url\(\s*['\"]?(?!#)", re.IGNORECASE)
+_SVG = "{http://www.w3.org/2000/svg}"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+#: As matplotlib names a letter: its font and its place there, in hexadecimal digits.
+_GLYPH = re.compile(r"[A-Za-z0-9]+-[A-Za-z0-9]+-[0-9a-f]+")
 _LEFT_OUT = {"metadata", "style", "title", "desc"}
 _FORBIDDEN = {"script", "foreignObject", "iframe", "a"}
 _LENGTH = re.compile(r"([\d.]+)(?:pt)?")
@@ -91,17 +99,62 @@ _PRESENTATION = {
     "stroke-opacity",
     "stroke-width",
 }
+#: What is filled without a word about it.
+_BLACK = "#000000"
+_COLOR = re.compile(r' (fill|stroke)="(#[0-9a-f]{6})"')
+#: Stands in the style where the colours of the figures go.
+COLORS = "/* colours of the figures */"
+
+
+def with_colors(page: str) -> str:
+    """Say in the style what each colour of the figures is on light and on dark paper."""
+    rules = (
+        f'[{part}="{color}"] {{ {part}: light-dark({color}, {on_dark(color)}); }}'
+        for part, color in sorted(set(_COLOR.findall(page)))
+    )
+    return page.replace(COLORS, "\n".join(rules), 1)
+
+
+#: Stands in the style where the font of the mathematics goes, and what asks for it.
+FONT = "/* font of the mathematics */"
+_MATHEMATICS = "<math"
+
+
+def with_font(page: str) -> str:
+    """Embed the font of the mathematics where the page has any, since few systems have one."""
+    if _MATHEMATICS not in page:
+        return page.replace(FONT, "", 1)
+    return page.replace(FONT, _font_face(), 1)
+
+
+@cache
+def _font_face() -> str:
+    font = files("trivet.report").joinpath("assets", "mathematics.woff").read_bytes()
+    source = f"url(data:font/woff;base64,{base64.b64encode(font).decode()})"
+    return f'@font-face {{ font-family: "STIX Two Math"; src: {source}; }}'
+
+
+_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+#: Height over width of a figure that takes most of a printed sheet.
+_TALL = 1.25
 #: How much wider than on paper a figure may be on a page.
 _ENLARGED = {False: 1.55, True: 1.3}
 
 
-def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
-    """Read a figure's SVG for use inside HTML, with no style in it."""
+def inline_svg(
+    path: Path, *, prefix: str, alt: str, wide: bool = False, glyphs: dict[str, str] | None = None
+) -> str:
+    """Read a figure's SVG for use inside HTML, with no style in it.
+
+    `glyphs` are the letters, by identifier, that figures before it on the page have defined. They are not
+    defined again, and those of this figure are added.
+    """
     try:
         root = ET.parse(path).getroot()  # noqa: S314 (drawn by this program a moment ago)
     except (OSError, ET.ParseError) as error:
         raise ReportError(f"The figure {path.name} cannot be read as SVG: {error}. Draw it again.") from error
-    _clean(root, prefix, path.name)
+    shared = _share_glyphs(root, {} if glyphs is None else glyphs)
+    _clean(root, prefix, path.name, shared)
     width, height = (_LENGTH.match(root.get(side, "")) for side in ("width", "height"))
     if width is None or height is None:
         raise ReportError(f"The figure {path.name} does not say how large it is. Draw it again.")
@@ -109,18 +162,36 @@ def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
     for name in ("height", "version"):
         root.attrib.pop(name, None)
     root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
+    root.attrib.setdefault("fill", _BLACK)
     root.set("role", "img")
     root.set("id", f"{prefix}drawing")
     content = ET.tostring(root, encoding="unicode")
     return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
 
 
-def _clean(element: ET.Element, prefix: str, name: str) -> None:
+def _share_glyphs(root: ET.Element, glyphs: dict[str, str]) -> set[str]:
+    """Take away the letters that the page has already; return the identifiers that all figures share."""
+    shared: set[str] = set()
+    for definitions in list(root.iter(f"{_SVG}defs")):
+        for path in list(definitions.findall(f"{_SVG}path")):
+            identifier, drawn = path.get("id", ""), path.get("d", "")
+            if not _GLYPH.fullmatch(identifier) or glyphs.get(identifier, drawn) != drawn:
+                continue
+            shared.add(identifier)
+            if identifier in glyphs:
+                definitions.remove(path)
+            glyphs[identifier] = drawn
+    return shared
+
+
+def _clean(element: ET.Element, prefix: str, name: str, shared: AbstractSet[str]) -> None:
     """Take namespaces, metadata and style sheets away, and make identifiers the figure's own."""
     element.tag = _local(element.tag)
     style = element.attrib.pop("style", "")
+    of_all = element.get("id") in shared or element.get(_LINK, "").removeprefix("#") in shared
+    own = "" if of_all else prefix
     element.attrib = {
-        _local(key): _attribute(_local(key), value, prefix, name) for key, value in element.attrib.items()
+        _local(key): _attribute(_local(key), value, own, name) for key, value in element.attrib.items()
     }
     element.attrib |= _as_attributes(style, prefix, name)
     for child in list(element):
@@ -132,7 +203,7 @@ def _clean(element: ET.Element, prefix: str, name: str) -> None:
         if tag in _LEFT_OUT:
             element.remove(child)
         else:
-            _clean(child, prefix, name)
+            _clean(child, prefix, name, shared)
 
 
 def _as_attributes(style: str, prefix: str, name: str) -> dict[str, str]:
@@ -173,19 +244,19 @@ def view_name(node: tree.Figure) -> str:
 def drawing(node: tree.Figure, svg: str) -> str:
     """Write a figure's drawing, which a link to it enlarges where no script does."""
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
-    return f'<div class="drawing" id="{view_name(node)}">{svg}{close}</div>\n'
+    across, down = _SIZE.findall(svg)[0]
+    tall = " tall" if float(down) > _TALL * float(across) else ""
+    return f'<div class="drawing{tall}" id="{view_name(node)}">{svg}{close}</div>\n'
 
 
 def thumbnail(node: tree.Figure, svg: str) -> str:
     """Write a small picture of a figure that is on the page, which leads to it."""
-    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    if box is None:
-        raise ReportError(f"The figure {node.name} does not say how large it is. Draw it again.")
+    across, down = _SIZE.findall(svg)[0]
     name = escape_html(f"{node.target.text}: {node.alt}")
     return (
         f'<a class="thumbnail" href="#{node.target.identifier}" aria-label="{name}">'
-        f'<svg viewBox="0 0 {box[1]} {box[2]}" aria-hidden="true" focusable="false">'
-        f'<use href="#{node.name}-drawing" width="{box[1]}" height="{box[2]}"/></svg></a>'
+        f'<svg viewBox="0 0 {across} {down}" aria-hidden="true" focusable="false">'
+        f'<use href="#{node.name}-drawing" width="{across}" height="{down}"/></svg></a>'
     )
 
 
@@ -223,7 +294,8 @@ def html_page(
         whole["meta"]["findings"] = writer.variable(findings_section(summary, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
-        return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))
+        written = write(whole, "html5", *options, f"--template={template}")
+    return with_policy(with_font(with_colors(mend_mathml(written))))
 
 
 class _HtmlWriter(Writer):
@@ -232,6 +304,7 @@ class _HtmlWriter(Writer):
     def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
         self._figures, self._record, self._tell = figures, record, tell
         self.drawings: dict[str, str] = {}
+        self._glyphs: dict[str, str] = {}
 
     def escape(self, text: str) -> str:
         return escape_html(text)
@@ -256,9 +329,13 @@ class _HtmlWriter(Writer):
         title = [*number, *self.set(node.title)]
         return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
 
+    def fold(self, title: str, content: tree.Nodes) -> tree.Nodes:
+        begin = f'<details class="{tree.FOLD}"><summary>{escape_html(title)}</summary>'
+        return [tree.plain([self.raw(begin)]), *content, tree.plain([self.raw("</details>")])]
+
     def figure(self, node: tree.Figure) -> tree.Nodes:
         path = self._figures / f"{node.name}.svg"
-        svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide)
+        svg = inline_svg(path, prefix=f"{node.name}-", alt=node.alt, wide=node.wide, glyphs=self._glyphs)
         self.drawings[node.name] = svg
         begin = _figure_begin("picture", node) + drawing(node, svg)
         end = f"</figcaption>\n{figure_tools(node, self._record)}</figure>"

@@ -200,7 +200,6 @@ def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
         "Required": "" if listed else escape_html(line.required),
         "Why it matters": _prose(finding.why),
         "Waiver": escape_html(finding.waiver),
-        "Decided": escape_html(finding.decision),
         "Policy": escape_html(finding.decision),
         "What to do": "" if finding.level == "pass" else _prose(finding.action),
         "Source": escape_html(finding.source),

@@ -44,6 +44,7 @@ class Writer(ABC):
             "Table": self.table,
             "Code": self.code,
             "Math": self.math,
+            "Div": self._div,
         }
 
         def set_one(node: tree.Node) -> tree.Nodes | None:
@@ -113,6 +114,16 @@ class Writer(ABC):
     @abstractmethod
     def table(self, node: tree.Table) -> tree.Nodes:
         """Set a table with its caption."""
+
+    def _div(self, node: tree.Node) -> tree.Nodes | None:
+        if tree.FOLD not in tree.classes(node):
+            return None
+        content = self.set(node["c"][1])
+        return self.fold(dict(tree.attributes(node)).get("title", "Method"), content) if content else []
+
+    def fold(self, title: str, content: tree.Nodes) -> tree.Nodes:  # noqa: ARG002 - where a page folds it
+        """Set what a reader need not read first; in its place, unless a format can fold it away."""
+        return content
 
     @abstractmethod
     def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
