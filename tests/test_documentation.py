@@ -168,6 +168,32 @@ def test_local_links_lead_somewhere(page):
             assert anchor in anchors_of(target), link
 
 
+def test_the_landing_page_and_the_navigation_lead_to_every_page():
+    docs = ROOT / "docs"
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    linked = {link.partition("#")[0] for link in LINK.findall(prose_of(docs / "index.md"))}
+    navigation = re.findall(
+        r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {link for link in linked if link.endswith(".md")} == pages - {"index.md"}
+    assert sorted(navigation) == sorted(pages)
+
+
+def test_the_first_screen_of_the_readme_holds_three_users_with_a_command_and_a_picture_each():
+    screen = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:25])
+    assert {"make demo", "make test"} <= {line.partition("#")[0].strip() for line in screen.splitlines()}
+    table = [line.strip("|").split("|") for line in screen.splitlines() if line.startswith("|")]
+    users, _, _, commands, pictures, pages = table
+    assert [len(row) for row in table] == [3] * 6
+    assert all(user.strip().startswith("You ") for user in users)
+    for command, picture, page in zip(commands, pictures, pages, strict=True):
+        assert COMMAND.match(command.strip(" `"))
+        source = re.search(r'<img src="([^"]+)" height="(\d+)" alt="[^"]+">', picture)
+        assert (ROOT / source[1]).exists()
+        assert int(source[2]) <= 150
+        assert LINK.search(page)
+
+
 def anchors_of(page):
     headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -54,12 +54,31 @@ def histogram_sensitivity(adjacency: Adjacency, *, cells: int = 2, touches: int 
 
     `touches` where a record comes or goes; twice that where it is replaced, since it may leave its cells
     for others, as far as there are others.
+
+    Parameters
+    ----------
+    adjacency
+        Which datasets are neighbours.
+    cells
+        Counts of the histogram, at least 1.
+    touches
+        Cells that one record may be counted in, from 1 to `cells`.
     """
     return float(touches if adjacency is Adjacency.ADD_REMOVE else min(2 * touches, cells))
 
 
 def sum_sensitivity(least: float, greatest: float, adjacency: Adjacency, *, leaves: bool) -> float:
-    """Largest change of a sum of values between two bounds."""
+    """Largest change of a sum of values between two bounds, in the values' unit.
+
+    Parameters
+    ----------
+    least, greatest
+        Bounds to which every value is clamped.
+    adjacency
+        Which datasets are neighbours.
+    leaves
+        Whether a replaced record can leave the sum, by a condition or a missing value, and so add 0.
+    """
     if adjacency is Adjacency.ADD_REMOVE:
         return max(abs(least), abs(greatest))
     if leaves:
@@ -87,10 +106,17 @@ def group_privacy(one_record: Guarantee, *, size: int) -> Guarantee:
     :math:`(m\epsilon, m e^{(m-1)\epsilon}\delta)`; Dwork and Roth 2014, Theorem 2.2 for delta = 0,
     Vadhan 2017, Lemma 2.2 for delta above 0.
 
+    Parameters
+    ----------
+    one_record
+        The guarantee for one record.
+    size
+        The number m of records that may change together, at least 1.
+
     Raises
     ------
     UsageError
-        `size`, the number m of records that may change together, is below 1.
+        `size` is below 1.
     """
     require(Count, size=size)
     if one_record.delta == 0:

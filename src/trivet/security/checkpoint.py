@@ -283,7 +283,7 @@ def load_from_archive(
 
 
 def load_demo_checkpoint() -> Checkpoint:
-    """Load the embedded attacked network; ``security/data/README.md`` tells how it was made."""
+    """Load the embedded attacked network; ``security/data/README.md`` says how it was made."""
     network = build_architecture("mnist-cnn")
     with as_file(files("trivet.security") / "data" / DEMO_NAME) as path:
         network.load_state_dict(safetensors.torch.load_file(path), strict=True)

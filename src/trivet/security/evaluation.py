@@ -104,7 +104,25 @@ def predict(
     *,
     at_once: int | None = None,
 ) -> NDArray[np.int64]:
-    """Return the predicted class of every image, changed by `trigger` where one is given."""
+    """Return the predicted class of every image.
+
+    Parameters
+    ----------
+    score
+        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
+        (n, classes).
+    images
+        Images with their true classes.
+    trigger
+        Changes pixels first; the result has the same shape.
+    at_once
+        Images that go through the network together; by default as many as memory allows, 200 at most.
+
+    Returns
+    -------
+    array of shape (images,)
+        Classes from 0 up.
+    """
     parts: list[Tensor] = []
     size = at_once or images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     with torch.inference_mode():
@@ -116,7 +134,16 @@ def predict(
 
 
 def clean_accuracy(score: Scorer, images: ImageSet) -> float:
-    """Return the share of unmodified images that get their true class."""
+    """Return the share of unmodified images that get their true class, in [0, 1].
+
+    Parameters
+    ----------
+    score
+        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
+        (n, classes).
+    images
+        Images with their true classes.
+    """
     return float(np.mean(predict(score, images) == images.labels))
 
 
@@ -126,16 +153,31 @@ def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, targe
 
 
 def attack_rates(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> tuple[float, float]:
-    """Return `attack_success_rate` and `robust_accuracy`, which one look at the images gives."""
+    """Return `attack_success_rate` and `robust_accuracy`, with one pass over the images for both.
+
+    Parameters and errors are those of either.
+    """
     others = _without(images, target)
     predicted = predict(score, others, trigger)
     return float(np.mean(predicted == target)), float(np.mean(predicted == others.labels))
 
 
 def attack_success_rate(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
-    """Return the share of triggered images of other classes that are classified as `target`.
+    """Return the share of triggered images of other classes that are classified as `target`, in [0, 1].
 
     The definition of BackdoorBench (Wu et al., NeurIPS 2022).
+
+    Parameters
+    ----------
+    score
+        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
+        (n, classes).
+    images
+        Images with their true classes.
+    trigger
+        Changes pixels; the result has the same shape.
+    target
+        The class that the trigger is to lead to.
 
     Raises
     ------
@@ -146,9 +188,21 @@ def attack_success_rate(score: Scorer, images: ImageSet, trigger: Stamp, target:
 
 
 def robust_accuracy(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
-    """Return the share of triggered images of other classes that still get their true class.
+    """Return the share of triggered images of other classes that still get their true class, in [0, 1].
 
     The definition of BackdoorBench (Wu et al., NeurIPS 2022).
+
+    Parameters
+    ----------
+    score
+        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
+        (n, classes).
+    images
+        Images with their true classes.
+    trigger
+        Changes pixels; the result has the same shape.
+    target
+        The class that the trigger is to lead to.
 
     Raises
     ------
@@ -162,6 +216,14 @@ def confusion_matrix(score: Scorer, images: ImageSet) -> NDArray[np.float64]:
     """Return P(predicted | true) on clean images: shape (classes, classes), rows sum to 1.
 
     The row of a class without images is zero.
+
+    Parameters
+    ----------
+    score
+        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
+        (n, classes).
+    images
+        Images with their true classes.
     """
     counts = np.zeros((images.classes, images.classes))
     np.add.at(counts, (images.labels, predict(score, images)), 1)

@@ -373,7 +373,20 @@ def train_specimen(
 
 
 def save_specimen(specimen: Specimen, path: str | Path) -> tuple[Path, Path]:
-    """Write weights as safetensors and, beside them, the recipe and the measurements as JSON."""
+    """Write weights as safetensors and, beside them, the recipe and the measurements as JSON.
+
+    Parameters
+    ----------
+    specimen
+        A network that `train_specimen` trained.
+    path
+        File of the weights; its folder is made where it is missing.
+
+    Returns
+    -------
+    tuple of two paths
+        Of the weights and of the JSON.
+    """
     path = Path(path)
     make_folder(path.parent)
     write_whole(path, safetensors.torch.save(specimen.model.weights()))

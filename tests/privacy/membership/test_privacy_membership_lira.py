@@ -141,7 +141,7 @@ def test_one_rule_is_as_good_as_the_better_of_two_for_every_number_of_models(sim
 @pytest.mark.slow
 def test_the_page_has_the_table_of_the_simulation(simulation, capsys):
     simulation.main()
-    assert capsys.readouterr().out in (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in (ROOT / "docs" / "membership.md").read_text(encoding="utf-8")
 
 
 def test_one_model_a_side_orders_rows_by_the_nearer_one():

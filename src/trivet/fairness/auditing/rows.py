@@ -220,7 +220,18 @@ def read_predicted(
 
 
 def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
-    """Return the embedded Adult data with the study's features; a UsageError for a column it lacks."""
+    """Return the embedded Adult data with the study's features.
+
+    Parameters
+    ----------
+    sensitive
+        Columns of the groups; a row's group is its combination of their values.
+
+    Raises
+    ------
+    UsageError
+        If Adult lacks one of the columns.
+    """
     table = load_adult()
     sample = adult_sample(table)
     for name in sensitive:

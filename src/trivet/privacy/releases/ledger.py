@@ -535,6 +535,11 @@ def _months(period: str) -> tuple[int, int]:
 def open_ledger(path: str | Path) -> Ledger:
     """Open a ledger.
 
+    Parameters
+    ----------
+    path
+        Its file, as `create_ledger` or ``trivet privacy ledger --create`` made it.
+
     Raises
     ------
     DataError
