@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import shutil
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,8 +91,9 @@ def audited(tmp_path_factory):
 
 
 @blocks("python")
-def test_a_python_block_prints_what_the_page_shows(block, audited, monkeypatch, capsys):
-    monkeypatch.chdir(audited)
+def test_a_python_block_prints_what_the_page_shows(block, audited, tmp_path, monkeypatch, capsys):
+    shutil.copytree(audited, tmp_path, dirs_exist_ok=True)  # a block may write into it
+    monkeypatch.chdir(tmp_path)
     exec(compile(block.text, block.place, "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out == block.output
 
