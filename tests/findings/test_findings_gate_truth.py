@@ -356,6 +356,37 @@ TABLE = {
         {f"{IMPACT}.1": "known"},
     ),
     "a waiver beside a baseline": (record(UNFAIR), waiver(IMPACT), record(FAIR), set(), {}),
+    # what only seems to be fixed
+    "waived and not fixed": (record(UNFAIR), waiver(IMPACT), record(UNFAIR), set(), {}),
+    "unsettled by fewer rows and not fixed": (record(people(0.35, rows=60)), "", record(UNFAIR), set(), {}),
+    "a pass by another label": (
+        record(people(0.49, label="kept")),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by another claim": (
+        record(mechanisms=(replace(KEEPS, epsilon=9.0),)),
+        "",
+        record(mechanisms=(VIOLATES,)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by the setting that is required": (
+        record(mechanisms=(KEEPS,)),
+        requires("privacy.mechanisms.*.epsilon <= 1"),
+        record(mechanisms=(replace(KEEPS, epsilon=2.0),)),
+        set(),
+        {"policy.baseline.1": "fixed"},
+    ),
+    "a setting that is required and nearer": (
+        record(mechanisms=(replace(KEEPS, epsilon=2.0),)),
+        requires("privacy.mechanisms.*.epsilon <= 1"),
+        record(mechanisms=(replace(KEEPS, epsilon=3.0),)),
+        set(),
+        {"policy.1": "known"},
+    ),
 }
 
 
@@ -384,6 +415,14 @@ def judged(tmp_path_factory):
         return found[name]
 
     return judge
+
+
+def test_what_the_baseline_breaches_and_is_undecided_here_is_counted_and_named(judged, capsys):
+    *_, out = judged("unsettled by fewer rows and not fixed", capsys)
+    first, undecided, *_ = read_findings((out / "findings.json").read_text()).findings
+    assert first.value == "0 new, 0 worse, 0 known, 0 fixed, 0 gone, 1 waived or undecided"
+    assert undecided.level == "warning"
+    assert undecided.decision == "It is a breach in the baseline, and no pass here."
 
 
 def exit_code(*arguments):

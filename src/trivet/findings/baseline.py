@@ -1,6 +1,6 @@
 """Baseline: what an accepted audit breaches as well, and no better, is a warning and not a breach."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, get_args
@@ -39,6 +39,8 @@ _MOST_BYTES: Final = 16 * 2**20
 _QUESTION: Final = frozenset(
     {"label", "positive", "negative", "four_fifths", "reference", "epsilon", "delta", "adjacency", "claim"}
 )
+#: What a plan aims at, which no figure beside it is held against.
+_TARGETS: Final = frozenset({("privacy", "plan", "epsilon"), ("privacy", "training", "epsilon")})
 #: Measurements that a sentence names.
 _MOST_NAMED: Final = 3
 UNPAIRED: Final = "Intervals of differences take the two audits for independent samples."
@@ -120,6 +122,7 @@ class _Against:
     known: dict[_Key, Finding] = field(init=False, default_factory=dict)
     level: float = field(init=False)
     asked: list[Pair] = field(init=False)
+    opened: dict[str, frozenset[_Key]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.joined = Joined(self.there.record, self.here.record)
@@ -135,6 +138,7 @@ class _Against:
             if (pair := self.joined.here(ground.place)) is not None and self._is_known(finding, ground, pair)
         }
         self.level = level_together(sum(map(has_interval, matched.values())))
+        self.opened = dict(self._open())
 
     def _is_known(self, finding: Finding, ground: Ground, pair: Pair) -> bool:
         return _key(finding, ground, pair) in self.known
@@ -182,13 +186,16 @@ class _Against:
         around = pair.steps[:-1]
         for each in self.asked:
             here = each.steps[:-1]
-            if each.names[-1] in _QUESTION and here == around[: len(here)]:
+            itself = each.place == pair.place or each.names in _TARGETS
+            if each.names[-1] in _QUESTION and not itself and here == around[: len(here)]:
                 sides = (shown(None if side is ABSENT else side) for side in (each.before, each.after))
                 return f"{each.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
         return ""
 
     def judged(self, finding: Finding) -> Finding:
-        """Return a breach at the level that the baseline leaves."""
+        """Return a breach at the level that the baseline leaves, and say what it breached of anything else."""
+        if finding.level != "breach":
+            return finding.decided(_OPEN) if finding.id in self.opened else finding
         found = [self.since(finding, ground) for ground in self.here.grounds(finding)]
         states = {one.state for one in found}
         state: State = "new" if "new" in states or not found else "worse" if "worse" in states else "known"
@@ -201,11 +208,23 @@ class _Against:
             return finding.decided(f"{said} A baseline does not prolong a waiver.", baseline=state)
         return finding.decided(said, baseline=state, level="warning")
 
+    def _open(self) -> Iterator[tuple[str, frozenset[_Key]]]:
+        """Yield what the baseline breaches, and is neither a breach nor a pass here: waived or undecided."""
+        breached = {_measured(*each) for each in _paired(_breaches(self.there), self.joined.there)}
+        for finding in self.here.findings:
+            if finding.level in {"note", "warning"}:
+                grounds = ((finding, ground) for ground in self.here.grounds(finding))
+                measured = {_measured(*each) for each in _paired(grounds, self.joined.here)}
+                if measured & breached:
+                    yield finding.id, frozenset(measured)
+
     def ended(self, found: Sequence[Finding]) -> Iterator[tuple[State, Finding, str]]:
         """Yield the breaches of the baseline that are none here, or that nothing here measures.
 
-        What is a breach of the same rule and subject here, for whatever reason, is not named twice.
+        What is a breach of the same rule and subject here, for whatever reason, is not named twice, and what
+        is waived or undecided here is neither fixed nor gone. What answers another question is gone.
         """
+        opened = frozenset[_Key]().union(*self.opened.values())
         breached = {(each.rule, _subject(each)) for each in found if each.level == "breach"}
         still = {
             _key(finding, ground, pair)
@@ -219,10 +238,14 @@ class _Against:
             left = False
             for ground in self.there.grounds(finding):
                 pair = self.joined.there(ground.place)
+                name = named_place(self.there.record, ground.place) or ground.place
                 if pair is None or pair.after is None or pair.after is ABSENT:
-                    gone.append(named_place(self.there.record, ground.place) or ground.place)
+                    gone.append(name)
+                elif other := self._other_question(pair):
+                    gone.append(f"{name} as there: {other}")
                 else:
                     left = left or _key(finding, ground, pair) in still
+                    left = left or _measured(finding, ground, pair) in opened
             if gone:
                 yield "gone", finding, _listed(dict.fromkeys(gone))
             elif not left:
@@ -251,7 +274,9 @@ class _Against:
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
         margin = self.tolerances.texts
         said += [f"Tolerance: {', '.join(margin)}."] if margin else []
-        states = ", ".join(f"{count} {state}" for state, count in counted.items())
+        counts = [f"{count} {state}" for state, count in counted.items()]
+        counts += [f"{len(self.opened)} waived or undecided"] if self.opened else []
+        states = ", ".join(counts)
         started = there.noted("started")
         return make_finding(
             BASELINE,
@@ -264,6 +289,7 @@ class _Against:
         )
 
 
+_OPEN: Final = "It is a breach in the baseline, and no pass here."
 _BEGINNINGS: Final[Mapping[State, str]] = {
     "new": "New since the baseline",
     "worse": "Worse than in the baseline",
@@ -279,7 +305,8 @@ def against(
     A breach whose every measurement the baseline breaches as well, under the same policy, and that is not
     measurably worse, is a warning. What the baseline could not measure, what a waiver let pass in it, and
     what answered another question there, is not known. An expired waiver stays a breach. What the baseline
-    breaches and this audit does not measure is a breach.
+    breaches and this audit does not measure, or only by another question, is a breach; what is waived or
+    undecided here is not fixed.
 
     Parameters
     ----------
@@ -296,7 +323,7 @@ def against(
         First a summary, then what was fixed and what is gone, then the findings in their order.
     """
     judging = _Against(here, there, baseline, tolerances)
-    found = [judging.judged(each) if each.level == "breach" else each for each in here.findings]
+    found = [judging.judged(each) for each in here.findings]
     ended = [_ended(number, *each) for number, each in enumerate(judging.ended(found), start=1)]
     return judging.summary([*found, *ended]), *ended, *found
 
@@ -307,8 +334,22 @@ def _breaches(side: Judged) -> Iterator[tuple[Finding, Ground]]:
             yield from ((finding, ground) for ground in side.grounds(finding))
 
 
+def _paired(
+    grounds: Iterable[tuple[Finding, Ground]], pair_of: Callable[[str], Pair | None]
+) -> Iterator[tuple[Finding, Ground, Pair]]:
+    """Yield what both audits have."""
+    for finding, ground in grounds:
+        if (pair := pair_of(ground.place)) is not None:
+            yield finding, ground, pair
+
+
 def _key(finding: Finding, ground: Ground, pair: Pair) -> _Key:
     return finding.rule, _subject(finding), pair.place, ground.detail
+
+
+def _measured(finding: Finding, ground: Ground, pair: Pair) -> _Key:
+    """Return what two findings share that judge the same measurement, whatever each of them found."""
+    return finding.rule, _subject(finding), pair.place, "" if ground.judged else ground.detail
 
 
 def _subject(finding: Finding) -> str:
