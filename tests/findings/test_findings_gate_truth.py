@@ -521,6 +521,22 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("content", ["", "{", '{"findings": []}', "[" * 100_000])
+def test_a_baseline_with_damaged_findings_is_refused_since_its_waivers_are_not_known(
+    tmp_path, capsys, content
+):
+    for name in ("audit", "baseline"):
+        (tmp_path / name).mkdir()
+        save_record(record(UNFAIR), {}, tmp_path / name)
+    asked = ["gate", str(tmp_path / "audit"), "--baseline", str(tmp_path / "baseline")]
+    assert exit_code(*asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "It has no findings.json, so what a waiver let pass in it counts as accepted." in said
+    (tmp_path / "baseline" / "findings.json").write_text(content)
+    assert exit_code(*asked) == 3
+    assert "so what the policy decided is not known" in capsys.readouterr().err
+
+
 def cut(path: Path):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -20,7 +20,7 @@ from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
 from trivet.findings.finding import Finding, State, make_finding
-from trivet.findings.formats import read_findings
+from trivet.findings.formats import kept_findings
 from trivet.findings.grounds import Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
 from trivet.policy import Measured
@@ -29,12 +29,10 @@ from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
-from trivet.work.bounded import read_bounded
 
 __all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
 
 FINDINGS: Final = "findings.json"
-_MOST_BYTES: Final = 16 * 2**20
 #: Settings that make a figure the answer to another question: what is measured, and what is claimed.
 _QUESTION: Final = frozenset(
     {"label", "positive", "negative", "four_fifths", "reference", "epsilon", "delta", "adjacency", "claim"}
@@ -56,10 +54,13 @@ class Baseline:
         Its record and manifest.
     waived
         Rules and subjects that a waiver let pass in it, by its ``findings.json``.
+    has_findings
+        Whether that file is there; without it nothing is known of waivers.
     """
 
     audit: ReadAudit
     waived: frozenset[tuple[str, str]] = frozenset()
+    has_findings: bool = True
 
 
 def read_baseline(folder: str | Path) -> Baseline:
@@ -68,16 +69,15 @@ def read_baseline(folder: str | Path) -> Baseline:
     Raises
     ------
     RecordError
-        There is no record, it is damaged, or the run that was to write it did not end.
+        There is no record, it or its findings are damaged, or the run that was to write it did not end.
     """
     folder = Path(folder)
     refuse_unfinished(folder)
     audit = read_audit(folder)
-    try:
-        found = read_findings(read_bounded(folder / FINDINGS, _MOST_BYTES).decode("utf-8")).findings
-    except (OSError, ValueError, RecursionError):
-        found = ()
-    return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver))
+    found = kept_findings(folder)
+    return Baseline(
+        audit, frozenset((each.rule, each.subject) for each in found or () if each.waiver), found is not None
+    )
 
 
 def refuse_other(baseline: Baseline, legs: Iterable[str]) -> None:
@@ -193,7 +193,7 @@ class _Against:
         return ""
 
     def judged(self, finding: Finding) -> Finding:
-        """Return a breach at the level that the baseline leaves, and say what it breached of anything else."""
+        """Return a breach at the level that the baseline leaves, and name what is a breach there alone."""
         if finding.level != "breach":
             return finding.decided(_OPEN) if finding.id in self.opened else finding
         found = [self.since(finding, ground) for ground in self.here.grounds(finding)]
@@ -272,6 +272,8 @@ class _Against:
         asked = dict.fromkeys(each.names[-1] for each in self.asked)
         other = bool(said) or bool(_QUESTION.intersection(asked))
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
+        if not self.baseline.has_findings:
+            said.append(f"It has no {FINDINGS}, so what a waiver let pass in it counts as accepted.")
         margin = self.tolerances.texts
         said += [f"Tolerance: {', '.join(margin)}."] if margin else []
         counts = [f"{count} {state}" for state, count in counted.items()]
