@@ -79,6 +79,14 @@ def unmeasured(audit):
     return replace(audit, attributes=(replace(attribute, groups=groups),))
 
 
+def banded(audit, band):
+    """The same audit, judged by differences of selection rates within a band."""
+    (attribute,) = audit.attributes
+    (measure,) = attribute.measures
+    changed = replace(attribute, measures=(replace(measure, difference_band=band),))
+    return replace(audit, attributes=(changed,))
+
+
 def waiver(rule, *, days=1, subject=None):
     about = "" if subject is None else f'subject = "{subject}"\n'
     reason, expires = "until the next training", TODAY + timedelta(days)
@@ -363,6 +371,20 @@ TABLE = {
         record(people(0.49, label="kept")),
         "",
         record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by weights": (
+        record(replace(FAIR, weight="w")),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by a wider band": (
+        record(banded(FAIR, 0.2)),
+        "",
+        record(banded(UNFAIR, 0.1)),
         {"policy.baseline.1"},
         {"policy.baseline.1": "gone"},
     ),
