@@ -35,8 +35,10 @@ __all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
 FINDINGS: Final = "findings.json"
 #: Settings that make a figure the answer to another question: what is measured, and what is claimed.
 _QUESTION: Final = frozenset(
-    "label positive negative favourable weight four_fifths difference_band reference unit "
-    "epsilon delta adjacency claim".split()
+    {
+        *("label", "positive", "negative", "reference", "favourable", "weight"),
+        *("four_fifths", "difference_band", "epsilon", "delta", "adjacency", "claim", "unit"),
+    }
 )
 #: What a plan aims at, which no figure beside it is held against.
 _TARGETS: Final = frozenset({("privacy", "plan", "epsilon"), ("privacy", "training", "epsilon")})

@@ -168,3 +168,6 @@ def test_decisions_are_read_back_and_damaged_ones_are_not(kept):
     assert Decisions.from_arrays({**arrays, "rows": np.array([10**12])}) is None
     assert Decisions.from_arrays({**arrays, "decided": arrays["decided"].astype(float)}) is None
     assert Decisions.from_arrays({}) is None
+    nothing = np.zeros(0, dtype=np.uint8)
+    for rows in (-5, -1, 0.5):
+        assert Decisions.from_arrays({**arrays, "rows": np.array([rows]), "decided": nothing}) is None

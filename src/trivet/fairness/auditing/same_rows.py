@@ -63,6 +63,8 @@ class Decisions:
         try:
             (rows,) = arrays[_ROWS].tolist()
             packed = arrays[_DECIDED]
+            if not isinstance(rows, int) or rows < 0:
+                return None
             if packed.dtype != np.uint8 or packed.ndim != 1 or len(packed) != (rows + 7) // 8:
                 return None
             digests = {
