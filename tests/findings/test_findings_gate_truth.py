@@ -79,6 +79,18 @@ def unmeasured(audit):
     return replace(audit, attributes=(replace(attribute, groups=groups),))
 
 
+def unbounded(audit):
+    """The same audit where nothing bounds the ratio of the protected group from above."""
+    (attribute,) = audit.attributes
+    groups = tuple(
+        each
+        if each.disparate_impact is None
+        else replace(each, disparate_impact=replace(each.disparate_impact, high=None))
+        for each in attribute.groups
+    )
+    return replace(audit, attributes=(replace(attribute, groups=groups),))
+
+
 def banded(audit, band):
     """The same audit, judged by differences of selection rates within a band."""
     (attribute,) = audit.attributes
@@ -334,6 +346,13 @@ TABLE = {
         record(UNFAIR),
         {"policy.1"},
         {"policy.1": "worse"},
+    ),
+    "a requirement on an end that is unknown": (
+        record(unbounded(UNFAIR)),
+        requires("fairness.disparate_impact.high <= 0.5"),
+        record(UNFAIR),
+        {"policy.1"},
+        {"policy.1": "new"},
     ),
     "a requirement new": (
         record(UNFAIR),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from trivet.comparison import NO_TOLERANCE, ReadAudit, Tolerances, read_audit
 from trivet.comparison.compare import (
@@ -23,8 +23,10 @@ from trivet.findings.finding import Finding, State, make_finding
 from trivet.findings.formats import kept_findings
 from trivet.findings.grounds import Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
+from trivet.place import parse
 from trivet.policy import Measured
 from trivet.policy.names import named_place
+from trivet.policy.places import BOUNDS
 from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
@@ -161,8 +163,9 @@ class _Against:
             return "new", f"{name}: the baseline has {f'no {leg} leg' if lacks else 'none'}"
         if other := self._other_question(pair):
             return "new", f"{name}: measured otherwise, {other}"
-        if pair.after is None or pair.before is None or pair.before is ABSENT:
-            where = "" if pair.after is None else " in the baseline"
+        before, after = _found(ground, pair)
+        if after is None or before is None or before is ABSENT:
+            where = "" if after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
         paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
         change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
@@ -355,6 +358,14 @@ def _key(finding: Finding, ground: Ground, pair: Pair) -> _Key:
 def _measured(finding: Finding, ground: Ground, pair: Pair) -> _Key:
     """Return what two findings share that judge the same measurement, whatever each of them found."""
     return finding.rule, _subject(finding), pair.place, "" if ground.judged else ground.detail
+
+
+def _found(ground: Ground, pair: Pair) -> tuple[Any, Any]:
+    """Return what both audits have at a place: of an end of an interval that end, which can be unknown."""
+    end = parse(ground.place)[-1].name
+    if end == pair.names[-1] or end not in BOUNDS:
+        return pair.before, pair.after
+    return pair.before_in[-1].get(end), pair.after_in[-1].get(end)
 
 
 def _subject(finding: Finding) -> str:
