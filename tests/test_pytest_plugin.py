@@ -4,14 +4,18 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from example_records import example_own_record
 from trivet.findings import CATALOGUE, GATES
+from trivet.pytest_plugin import _Audit, _Audits
 from trivet.record import save_record
 
 ROOT = Path(__file__).parent.parent
@@ -194,3 +198,24 @@ def test_what_asks_for_what_cannot_be_is_refused_before_any_audit(call, argument
 def test_nothing_of_trivet_is_loaded_without_the_option(call, place):
     done = call("loaded.py")
     assert done.returncode == 0, done.stdout
+
+
+def test_two_audits_that_may_share_a_folder_are_run_and_judged_one_after_the_other(tmp_path, monkeypatch):
+    """Else the first would be judged by the record that the second has just written."""
+    audits = [_Audit(tmp_path / name, None) for name in ("a.toml", "b.toml")]
+    config = SimpleNamespace(invocation_params=SimpleNamespace(dir=tmp_path))
+    shared = _Audits(config, audits)
+    events = []
+
+    def judged(_, audit):
+        events.append(audit)
+        time.sleep(0.2)
+        events.append(audit)
+        return "{}"
+
+    monkeypatch.setattr(_Audits, "_judged", judged)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(shared._shared, audits))
+    shared.pytest_unconfigure()
+    assert events[0] is events[1]
+    assert events[2] is events[3]

@@ -28,6 +28,8 @@ __all__ = ["pytest_addoption", "pytest_configure"]
 WARNING: Final = "trivet_warning"
 #: In what a worker of pytest-xdist is started with.
 SHARED: Final = "trivet_folder"
+#: Held by the process that runs and judges an audit.
+LOCK: Final = "lock"
 #: Requirements have tests of their own; corrections and effects need none.
 UNTESTED: Final = ("policy.", "correction.", "effects.")
 #: Of what a failed audit wrote last.
@@ -114,15 +116,14 @@ class _Audits:
         if worker is None:
             self._made = TemporaryDirectory(prefix="trivet-pytest-")
             self._folder = Path(self._made.name)
-            self._make_locks()
+            self._make_lock()
         else:
             self._folder = Path(worker[SHARED])
 
-    def _make_locks(self) -> None:
+    def _make_lock(self) -> None:
         from trivet.work.result_files import write_text  # noqa: PLC0415 - only with an audit
 
-        for number in range(len(self._audits)):
-            write_text(self._folder / f"{number}.lock", "")
+        write_text(self._folder / LOCK, "")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -174,7 +175,8 @@ class _Audits:
 
         number = list(self._audits.values()).index(audit)
         path = self._folder / f"{number}.json"
-        with (self._folder / f"{number}.lock").open("rb") as stream, _alone(stream):
+        # One lock for all: two audits may write to one folder, and each has to be judged by its own record.
+        with (self._folder / LOCK).open("rb") as stream, _alone(stream):
             if not path.exists():
                 try:
                     result = {"findings": self._judged(audit)}

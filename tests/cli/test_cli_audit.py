@@ -122,3 +122,23 @@ def test_wrong_names_and_words_without_a_positive_one_are_said_with_the_rest(her
     assert "--positive 'no' or 'yes', the label that counts as positive" in said
     assert "It has Sex (f, m), granted (no, yes), score (0.1, 0.2, 0.7)." in said
     assert said.count("\n") == 1
+
+
+def test_a_table_with_decimal_commas_and_a_row_number_is_audited(here, capsys):
+    rows = "f;0,7;1;{}\nf;0,2;0;{}\nm;0,9;1;{}\nm;0,6;0;{}\n" * 20
+    (here / "comma.csv").write_text("sex;score;hired;id\n" + rows.format(*range(80)))
+    options = ("--label", "hired", "--sensitive", "sex", "--score", "score", "--out", "out")
+    assert trivet("comma.csv", *options, "--decimal", "comma", "--ignore", "id") in {0, 1}
+    table = load_config(here / "out" / "audit.toml").fairness.table
+    assert (table.decimal, table.ignore) == ("comma", ("id",))
+    # 20 of 40 women, and all 40 men, have a score of 0.5 or more.
+    groups = load_record(here / "out").fairness.audit.attributes[0].groups
+    assert {group.group: group.selection_rate.value for group in groups} == {"f": 0.5, "m": 1.0}
+    capsys.readouterr()
+
+
+def test_images_of_two_sizes_are_scaled_as_the_message_says(here, monkeypatch):
+    monkeypatch.setattr("trivet.cli.audit.run", lambda *_, **__: 0)
+    assert trivet("demo", "--resize", "28x28", "--crop", "24", "--out", "out") == 0
+    scan = load_config(here / "out" / "audit.toml").security.scan
+    assert (scan.resize, scan.crop) == ("28x28", 24)

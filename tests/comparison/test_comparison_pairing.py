@@ -33,6 +33,15 @@ def test_one_field_is_taken_where_it_is_enough_and_more_where_it_is_not():
     assert "labels[label=2].method" in places({"labels": labels}, {"labels": labels})
 
 
+def test_names_that_are_shown_alike_stay_two():
+    long = "x" * 100
+    for one, other in ((f"{long}1", f"{long}2"), ("a\n", "a\\n")):
+        found = places({"groups": [{"group": one, "rows": 1}]}, {"groups": [{"group": other, "rows": 1}]})
+        assert len(found) == 2
+        assert all(ABSENT in sides for sides in found.values())
+        assert all(place.isprintable() and len(place) < 120 for place in found)
+
+
 def test_items_that_nothing_tells_apart_pair_by_their_order():
     same = {"name": "noisy", "epsilon": 1.0, "shown": 0.5}
     found = places({"audits": [same, {**same, "shown": 2.0}]}, {"audits": [same, {**same, "shown": 3.0}]})

@@ -5,8 +5,9 @@ import pytest
 from example_audits import changed
 from example_records import example_own_record, example_record
 from trivet.comparison import measured
-from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_in, share_of
+from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_in, is_asked, share_of
 from trivet.fairness import share_interval
+from trivet.policy.places import values_at
 from trivet.record import as_json
 
 
@@ -81,3 +82,14 @@ def test_a_path_leads_to_its_number_and_interval():
     assert measured(unrepaired, "security.repair.attempts.0.asr.after.value") is None
     with pytest.raises(LookupError, match="place"):
         measured(record, "security.nowhere")
+
+
+@pytest.mark.parametrize("audit", ["audit", "comparison.baseline"])
+@pytest.mark.parametrize(
+    "setting",
+    ["label", "weight", "favourable", "attributes.reference", "attributes.measures.difference_band"],
+)
+def test_what_is_asked_of_predictions_is_a_setting_for_given_ones_and_for_a_fitted_model(audit, setting):
+    place = f"fairness.{audit}.{setting}"
+    assert is_asked(tuple(place.split(".")))
+    assert values_at(place.replace("attributes", "attributes.*").replace("measures", "measures.*"))

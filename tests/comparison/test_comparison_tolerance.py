@@ -40,6 +40,8 @@ def at(place, *texts):
         (["fairness.audit.attributes[name=sex].groups=0.3"], GROUP, Tolerance(0.3)),
         (["fairness.audit.attributes[name=age].groups=0.3"], GROUP, Tolerance()),
         (["1e-3", "2e-3"], GROUP, Tolerance(2e-3)),
+        (["fairness.audit.attributes[name=sex]=0.3"], GROUP.replace("sex", "sex, age"), Tolerance()),
+        (["fairness.audit.attributes[name=sex]=0.3"], GROUP.replace("sex", "sex,kind=x"), Tolerance(0.3)),
     ],
 )
 def test_the_longest_name_of_a_place_has_its_tolerance(texts, place, expected):

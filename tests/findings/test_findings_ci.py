@@ -103,6 +103,16 @@ def test_findings_reach_the_summary_and_code_scanning(tmp_path, code, ends):
     assert STEPS["Alerts"]["with"]["sarif_file"].endswith("/code-scanning.sarif")
 
 
+def test_the_log_for_code_scanning_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "findings.md").write_text("## trivet\n")
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "out" / "code-scanning.sarif").symlink_to(tmp_path / "victim")
+    assert run_step("Findings", tmp_path, trivet="echo log", CONFIG="a.toml", OUT="out").returncode == 0
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "out" / "code-scanning.sarif").read_text() == "log\n"
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_gate_ends_with_the_code_of_the_audit(tmp_path, code):
     assert run_step("Gate", tmp_path, CODE=str(code)).returncode == code

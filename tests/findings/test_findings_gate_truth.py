@@ -79,6 +79,26 @@ def unmeasured(audit):
     return replace(audit, attributes=(replace(attribute, groups=groups),))
 
 
+def unbounded(audit):
+    """The same audit where nothing bounds the ratio of the protected group from above."""
+    (attribute,) = audit.attributes
+    groups = tuple(
+        each
+        if each.disparate_impact is None
+        else replace(each, disparate_impact=replace(each.disparate_impact, high=None))
+        for each in attribute.groups
+    )
+    return replace(audit, attributes=(replace(attribute, groups=groups),))
+
+
+def banded(audit, band):
+    """The same audit, judged by differences of selection rates within a band."""
+    (attribute,) = audit.attributes
+    (measure,) = attribute.measures
+    changed = replace(attribute, measures=(replace(measure, difference_band=band),))
+    return replace(audit, attributes=(changed,))
+
+
 def waiver(rule, *, days=1, subject=None):
     about = "" if subject is None else f'subject = "{subject}"\n'
     reason, expires = "until the next training", TODAY + timedelta(days)
@@ -327,6 +347,13 @@ TABLE = {
         {"policy.1"},
         {"policy.1": "worse"},
     ),
+    "a requirement on an end that is unknown": (
+        record(unbounded(UNFAIR)),
+        requires("fairness.disparate_impact.high <= 0.5"),
+        record(UNFAIR),
+        {"policy.1"},
+        {"policy.1": "new"},
+    ),
     "a requirement new": (
         record(UNFAIR),
         requires("fairness.disparate_impact >= 0.8"),
@@ -356,6 +383,51 @@ TABLE = {
         {f"{IMPACT}.1": "known"},
     ),
     "a waiver beside a baseline": (record(UNFAIR), waiver(IMPACT), record(FAIR), set(), {}),
+    # what only seems to be fixed
+    "waived and not fixed": (record(UNFAIR), waiver(IMPACT), record(UNFAIR), set(), {}),
+    "unsettled by fewer rows and not fixed": (record(people(0.35, rows=60)), "", record(UNFAIR), set(), {}),
+    "a pass by another label": (
+        record(people(0.49, label="kept")),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by weights": (
+        record(replace(FAIR, weight="w")),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by a wider band": (
+        record(banded(FAIR, 0.2)),
+        "",
+        record(banded(UNFAIR, 0.1)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by another claim": (
+        record(mechanisms=(replace(KEEPS, epsilon=9.0),)),
+        "",
+        record(mechanisms=(VIOLATES,)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by the setting that is required": (
+        record(mechanisms=(KEEPS,)),
+        requires("privacy.mechanisms.*.epsilon <= 1"),
+        record(mechanisms=(replace(KEEPS, epsilon=2.0),)),
+        set(),
+        {"policy.baseline.1": "fixed"},
+    ),
+    "a setting that is required and nearer": (
+        record(mechanisms=(replace(KEEPS, epsilon=2.0),)),
+        requires("privacy.mechanisms.*.epsilon <= 1"),
+        record(mechanisms=(replace(KEEPS, epsilon=3.0),)),
+        set(),
+        {"policy.1": "known"},
+    ),
 }
 
 
@@ -384,6 +456,14 @@ def judged(tmp_path_factory):
         return found[name]
 
     return judge
+
+
+def test_what_the_baseline_breaches_and_is_undecided_here_is_counted_and_named(judged, capsys):
+    *_, out = judged("unsettled by fewer rows and not fixed", capsys)
+    first, undecided, *_ = read_findings((out / "findings.json").read_text()).findings
+    assert first.value == "0 new, 0 worse, 0 known, 0 fixed, 0 gone, 1 waived or undecided"
+    assert undecided.level == "warning"
+    assert undecided.decision == "It is a breach in the baseline, and no pass here."
 
 
 def exit_code(*arguments):
@@ -480,6 +560,22 @@ BROKEN = {
     "unfinished": (lambda folder: (folder / ".parts").mkdir(), 3),
     "a link in a circle": (lambda folder: circle(folder / "metrics.json"), 3),
 }
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"findings": []}', "[" * 100_000])
+def test_a_baseline_with_damaged_findings_is_refused_since_its_waivers_are_not_known(
+    tmp_path, capsys, content
+):
+    for name in ("audit", "baseline"):
+        (tmp_path / name).mkdir()
+        save_record(record(UNFAIR), {}, tmp_path / name)
+    asked = ["gate", str(tmp_path / "audit"), "--baseline", str(tmp_path / "baseline")]
+    assert exit_code(*asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "It has no findings.json, so what a waiver let pass in it counts as accepted." in said
+    (tmp_path / "baseline" / "findings.json").write_text(content)
+    assert exit_code(*asked) == 3
+    assert "so what the policy decided is not known" in capsys.readouterr().err
 
 
 def cut(path: Path):

@@ -125,6 +125,12 @@ def test_hostile_names_are_legal_in_every_tracker():
     assert all(len(value) <= 500 and value.isprintable() for value in found.tags.values())
 
 
+def test_half_a_character_in_a_record_alone_is_written_as_its_escape():
+    found = entries_of(changed(example_own_record(), "audit.title", "half \ud800"))
+    assert b"half \\ud800" in found.files["metrics.json"]
+    assert found.title == "half \\ud800"
+
+
 @given(st.text(), st.text())
 def test_two_names_stay_two(first, second):
     written = legal(first), legal(second)

@@ -14,6 +14,7 @@ from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.settings import ADULT, Missing
 from trivet.security.settings import DEFAULT_IMAGES, DEMO
 from trivet.settings import parts_of
+from trivet.tables.settings import DecimalMark, Encoding, Reading, Thousands
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 from trivet.work.result_files import remove_result, write_text
@@ -43,6 +44,8 @@ def audit(
     arch: str | None = None,
     images: str | None = None,
     contract: str | None = None,
+    resize: str | None = None,
+    crop: int | None = None,
     label: str | None = None,
     positive: str | None = None,
     sensitive: str | None = None,
@@ -54,6 +57,10 @@ def audit(
     missing: Missing | None = None,
     weight: str | None = None,
     estimator: str | None = None,
+    ignore: str | None = None,
+    decimal: DecimalMark | None = None,
+    thousands: Thousands | None = None,
+    encoding: Encoding | None = None,
     out: Path = Path("trivet-out"),
     seed: RandomSeed = 0,
     json: Json = False,
@@ -74,6 +81,10 @@ def audit(
         Of weights: clean images, a folder with a subfolder a class, an .npz or IDX files.
     contract
         Of weights: mean/std that the network expects, such as 0.5/0.5; found by itself where left out.
+    resize
+        Of images: scale each, N for its shorter side in pixels or WxH for both.
+    crop
+        Of images: cut a square of so many pixels out of the middle of each.
     label
         Of a table: the column of the true labels.
     positive
@@ -96,6 +107,14 @@ def audit(
         Of a table: the column of survey weights.
     estimator
         Of a table without predictions: fit this classifier, with and without mitigations.
+    ignore
+        Of a table: columns that are not features, COL or COL,COL, such as a row number.
+    decimal
+        Of a CSV file: the decimal mark of its numbers; comma for 1.007,50 and 1007,50.
+    thousands
+        Of a CSV file: what stands between groups of three digits.
+    encoding
+        Of a CSV file: its encoding.
     out
         Folder that receives everything.
     """
@@ -105,7 +124,7 @@ def audit(
             "The built-in study is trivet run."
         )
     given = {
-        _SCAN: {"arch": arch, "images": images, "contract": contract},
+        _SCAN: {"arch": arch, "images": images, "contract": contract, "resize": resize, "crop": crop},
         _TABLE: {
             "label": label,
             "positive": positive,
@@ -118,6 +137,10 @@ def audit(
             "missing": missing,
             "weight": weight,
             "estimator": estimator,
+            "ignore": None if ignore is None else parts_of(ignore),
+            "decimal": decimal,
+            "thousands": thousands,
+            "encoding": encoding,
         },
     }
     sections: dict[str, dict[str, Any]] = {"audit": {"study": False, "seed": seed, "out": "."}}
@@ -235,7 +258,7 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     if "label" not in given and ("estimator" in given or lacking):
         needed = "" if "estimator" in given else ", if there is one"
         lacking.append(f"--label COL, the true outcome{needed}")
-    with open_table(thing) as opened:
+    with open_table(thing, reading=_reading_of(given)) as opened:
         for option, name in _named(given):
             try:
                 find_column(opened.columns, name)
@@ -257,9 +280,13 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     yield f"columns of {one_line(thing)}: {'; '.join(lacking)}. It has {', '.join(shown)}{rest}."
 
 
+def _reading_of(given: Mapping[str, Any]) -> Reading:
+    return Reading(**{key: given[key] for key in ("decimal", "thousands", "encoding") if key in given})
+
+
 def _named(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the columns that options name, each with the option."""
-    for option in ("label", "sensitive", "prediction", "score", "weight"):
+    for option in ("label", "sensitive", "prediction", "score", "weight", "ignore"):
         value = given.get(option)
         yield from ((option, name) for name in ((value,) if isinstance(value, str) else value or ()))
 

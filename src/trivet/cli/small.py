@@ -25,19 +25,23 @@ from trivet.cli.terminal import (
 from trivet.comparison.audits import read_manifest
 from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
-from trivet.findings.formats import read_findings
+from trivet.findings.formats import kept_findings
 from trivet.findings.summary import made_of
-from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
+from trivet.record import (
+    METRICS,
+    AuditRecord,
+    as_json,
+    json_schema,
+    load_record,
+    load_triggers,
+    refuse_unfinished,
+)
 from trivet.security.settings import Recipe, ReferenceOptions
 from trivet.wording import as_entity, one_line
-from trivet.work.bounded import FOLDER, read_bounded, require_path
+from trivet.work.bounded import FOLDER, require_path
 from trivet.work.result_files import write_new, write_text
 
 __all__ = ["card", "view", "zoo"]
-
-FINDINGS: Final = "findings.json"
-#: More than the findings of ten thousand groups take.
-MOST_BYTES: Final = 16 * 2**20
 
 
 @command
@@ -49,6 +53,7 @@ def report(out: Path, /, *, json: Json = False) -> int:
     out
         The folder of an audit, with metrics.json and triggers.safetensors.
     """
+    refuse_unfinished(out)
     record, triggers = load_record(out), load_triggers(out)
     findings = _findings(out, record)
     prepare_folder(out, METRICS, *REPORT_FILES)
@@ -64,10 +69,8 @@ def report(out: Path, /, *, json: Json = False) -> int:
 
 def _findings(out: Path, record: AuditRecord) -> tuple[Finding, ...]:
     """Return the findings of the audit, which know its policy, or else those of the record alone."""
-    try:
-        return read_findings(read_bounded(out / FINDINGS, MOST_BYTES).decode("utf-8")).findings
-    except (OSError, ValueError, RecursionError):
-        return findings_of(as_json(record))
+    kept = kept_findings(out)
+    return findings_of(as_json(record)) if kept is None else kept
 
 
 @command

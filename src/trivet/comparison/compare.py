@@ -19,7 +19,7 @@ from trivet.comparison.judge import (
     manifest_changes,
 )
 from trivet.comparison.paired import paired_of, same_rows
-from trivet.comparison.pairs import ABSENT, IDENTIFYING, Pair, pairs
+from trivet.comparison.pairs import ABSENT, NEXT_FIELD, Pair, pairs
 from trivet.comparison.results import (
     ADDED,
     BETTER,
@@ -100,8 +100,6 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
         for model in PUBLISHED_MODELS
     },
 }
-#: Ends a field of an item's name, in which a comma can stand as well: group=Female, Black,reference=Male.
-_NEXT_FIELD: Final = re.compile(rf",(?:{'|'.join(IDENTIFYING)})=")
 #: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
 _OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "value")
 _GROUP_TITLE: Final = "disparate impact: {}"
@@ -133,9 +131,7 @@ def verdict_title(pair: Pair) -> str:
 
 def _named(title: str, pair: Pair) -> str:
     """Put the innermost item's name into a title."""
-    items = [
-        _NEXT_FIELD.split(step.item.partition("=")[2])[0] for step in pair.steps if step.item is not None
-    ]
+    items = [NEXT_FIELD.split(step.item.partition("=")[2])[0] for step in pair.steps if step.item is not None]
     return title.replace("{}", items[-1] if items else "")
 
 

@@ -338,15 +338,20 @@ def is_verdict(steps: tuple[Step, ...]) -> bool:
     return bool(steps) and steps[-1].name == VERDICT
 
 
-_AUDIT: Final = "data rows label positive negative prediction cut four_fifths level"
-_COMPARISON: Final = "estimator features columns reference train_rows test_rows validation repeats kept seed"
+_AUDIT: Final = (
+    "data rows label positive negative prediction cut four_fifths level "
+    "favourable weight strata cluster count suppressed_below"
+)
+_COMPARISON: Final = (
+    "estimator features columns reference train_rows test_rows validation repeats kept seed weight"
+)
 _STUDY: Final = (
     "dataset rows train_rows test_rows test_protected test_privileged features sensitive_feature "
     "protected_group privileged_group positive_class"
 )
 _MECHANISM: Final = "epsilon delta input_a input_b trials error_rate seed"
 _CODE: Final = "epsilon delta adjacency data rows runs seed"
-_MEMBERSHIP: Final = "data rows features classes model shadows members non_members seed"
+_MEMBERSHIP: Final = "data rows features classes model shadows members non_members seed unit shadow_share"
 #: Names of the inputs, by their place.
 _ASKED: Final = {
     ("audit",): "seed",
@@ -367,8 +372,11 @@ _ASKED: Final = {
     ("fairness", "published"): _STUDY,
     ("fairness", "audit"): _AUDIT,
     ("fairness", "audit", "attributes"): "reference",
+    ("fairness", "audit", "attributes", "measures"): "difference_band",
     ("fairness", "comparison"): _COMPARISON,
     ("fairness", "comparison", "baseline"): _AUDIT,
+    ("fairness", "comparison", "baseline", "attributes"): "reference",
+    ("fairness", "comparison", "baseline", "attributes", "measures"): "difference_band",
 }
 _NAMES: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
     place: frozenset(names.split()) for place, names in _ASKED.items()

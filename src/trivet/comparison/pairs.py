@@ -5,6 +5,8 @@ a method's name, so that one more item does not shift all that follow it; by pos
 fields do.
 """
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import Any, Final
 from trivet.place import Step, join, spelling
 from trivet.wording import one_line
 
-__all__ = ["ABSENT", "Pair", "Parts", "pairs"]
+__all__ = ["ABSENT", "IDENTIFYING", "NEXT_FIELD", "Pair", "Parts", "pairs"]
 
 #: Fields that tell the items of a list apart, those that do so best first.
 IDENTIFYING: Final = (
@@ -42,6 +44,9 @@ IDENTIFYING: Final = (
     "input_b",
     "low",
 )
+#: Ends a field of an item's name, in which a comma can stand as well: group=Female, Black,reference=Male.
+NEXT_FIELD: Final = re.compile(rf",(?:{'|'.join(IDENTIFYING)})=")
+_DIGEST_CHARACTERS: Final = 12
 #: Stands for what an audit does not have, as None stands for what it could not measure.
 ABSENT: Final = object()
 
@@ -139,12 +144,21 @@ def _by(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> dict[str, M
     seen: Counter[str] = Counter()
     found: dict[str, Mapping[str, Any]] = {}
     for row in rows:
-        name = ",".join(f"{field}={one_line(_spelt_value(row[field]))}" for field in fields)
+        name = ",".join(f"{field}={_shown(_spelt_value(row[field]))}" for field in fields)
         count = seen[name]
         seen[name] += 1
         # Items with equal fields are paired by their position among each other.
         found[f"{name} #{count}" if fields and count else name if fields else str(count)] = row
     return found
+
+
+def _shown(text: str) -> str:
+    """Write a name on one line, with the beginning of its digest where that loses some of it."""
+    shown = one_line(text)
+    if shown == text:
+        return shown
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{shown} ~{digest[:_DIGEST_CHARACTERS]}"
 
 
 def _distinct(*lists: Sequence[Mapping[str, Any]], by: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from trivet.comparison.pairs import NEXT_FIELD
 from trivet.errors import UsageError
 from trivet.place import EVERY, Step, is_index, parse
 from trivet.wording import quote
@@ -131,4 +132,5 @@ def _lies_below(place: Sequence[str], wanted: Sequence[str]) -> bool:
 
 def _fits(wanted: str, found: str) -> bool:
     """Tell whether a step of a pattern is a step of a place, of which an item has one field or several."""
-    return wanted in {EVERY, found} or found.startswith(f"{wanted},")
+    rest = found.removeprefix(wanted)
+    return wanted in {EVERY, found} or (rest != found and NEXT_FIELD.match(rest) is not None)

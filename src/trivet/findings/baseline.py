@@ -1,9 +1,9 @@
 """Baseline: what an accepted audit breaches as well, and no better, is a warning and not a breach."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from trivet.comparison import NO_TOLERANCE, ReadAudit, Tolerances, read_audit
 from trivet.comparison.compare import (
@@ -20,25 +20,30 @@ from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
 from trivet.findings.finding import Finding, State, make_finding
-from trivet.findings.formats import read_findings
+from trivet.findings.formats import kept_findings
 from trivet.findings.grounds import Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
+from trivet.place import parse
 from trivet.policy import Measured
 from trivet.policy.names import named_place
+from trivet.policy.places import BOUNDS
 from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
-from trivet.work.bounded import read_bounded
 
 __all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
 
 FINDINGS: Final = "findings.json"
-_MOST_BYTES: Final = 16 * 2**20
 #: Settings that make a figure the answer to another question: what is measured, and what is claimed.
 _QUESTION: Final = frozenset(
-    {"label", "positive", "negative", "four_fifths", "reference", "epsilon", "delta", "adjacency", "claim"}
+    {
+        *("label", "positive", "negative", "reference", "favourable", "weight"),
+        *("four_fifths", "difference_band", "epsilon", "delta", "adjacency", "claim", "unit"),
+    }
 )
+#: What a plan aims at, which no figure beside it is held against.
+_TARGETS: Final = frozenset({("privacy", "plan", "epsilon"), ("privacy", "training", "epsilon")})
 #: Measurements that a sentence names.
 _MOST_NAMED: Final = 3
 UNPAIRED: Final = "Intervals of differences take the two audits for independent samples."
@@ -54,10 +59,13 @@ class Baseline:
         Its record and manifest.
     waived
         Rules and subjects that a waiver let pass in it, by its ``findings.json``.
+    has_findings
+        Whether that file is there; without it nothing is known of waivers.
     """
 
     audit: ReadAudit
     waived: frozenset[tuple[str, str]] = frozenset()
+    has_findings: bool = True
 
 
 def read_baseline(folder: str | Path) -> Baseline:
@@ -66,16 +74,15 @@ def read_baseline(folder: str | Path) -> Baseline:
     Raises
     ------
     RecordError
-        There is no record, it is damaged, or the run that was to write it did not end.
+        There is no record, it or its findings are damaged, or the run that was to write it did not end.
     """
     folder = Path(folder)
     refuse_unfinished(folder)
     audit = read_audit(folder)
-    try:
-        found = read_findings(read_bounded(folder / FINDINGS, _MOST_BYTES).decode("utf-8")).findings
-    except (OSError, ValueError, RecursionError):
-        found = ()
-    return Baseline(audit, frozenset((each.rule, each.subject) for each in found if each.waiver))
+    found = kept_findings(folder)
+    return Baseline(
+        audit, frozenset((each.rule, each.subject) for each in found or () if each.waiver), found is not None
+    )
 
 
 def refuse_other(baseline: Baseline, legs: Iterable[str]) -> None:
@@ -120,6 +127,7 @@ class _Against:
     known: dict[_Key, Finding] = field(init=False, default_factory=dict)
     level: float = field(init=False)
     asked: list[Pair] = field(init=False)
+    opened: dict[str, frozenset[_Key]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.joined = Joined(self.there.record, self.here.record)
@@ -135,6 +143,7 @@ class _Against:
             if (pair := self.joined.here(ground.place)) is not None and self._is_known(finding, ground, pair)
         }
         self.level = level_together(sum(map(has_interval, matched.values())))
+        self.opened = dict(self._open())
 
     def _is_known(self, finding: Finding, ground: Ground, pair: Pair) -> bool:
         return _key(finding, ground, pair) in self.known
@@ -154,8 +163,9 @@ class _Against:
             return "new", f"{name}: the baseline has {f'no {leg} leg' if lacks else 'none'}"
         if other := self._other_question(pair):
             return "new", f"{name}: measured otherwise, {other}"
-        if pair.after is None or pair.before is None or pair.before is ABSENT:
-            where = "" if pair.after is None else " in the baseline"
+        before, after = _found(ground, pair)
+        if after is None or before is None or before is ABSENT:
+            where = "" if after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
         paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
         change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
@@ -182,13 +192,16 @@ class _Against:
         around = pair.steps[:-1]
         for each in self.asked:
             here = each.steps[:-1]
-            if each.names[-1] in _QUESTION and here == around[: len(here)]:
+            itself = each.place == pair.place or each.names in _TARGETS
+            if each.names[-1] in _QUESTION and not itself and here == around[: len(here)]:
                 sides = (shown(None if side is ABSENT else side) for side in (each.before, each.after))
                 return f"{each.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
         return ""
 
     def judged(self, finding: Finding) -> Finding:
-        """Return a breach at the level that the baseline leaves."""
+        """Return a breach at the level that the baseline leaves, and name what is a breach there alone."""
+        if finding.level != "breach":
+            return finding.decided(_OPEN) if finding.id in self.opened else finding
         found = [self.since(finding, ground) for ground in self.here.grounds(finding)]
         states = {one.state for one in found}
         state: State = "new" if "new" in states or not found else "worse" if "worse" in states else "known"
@@ -201,11 +214,23 @@ class _Against:
             return finding.decided(f"{said} A baseline does not prolong a waiver.", baseline=state)
         return finding.decided(said, baseline=state, level="warning")
 
+    def _open(self) -> Iterator[tuple[str, frozenset[_Key]]]:
+        """Yield what the baseline breaches, and is neither a breach nor a pass here: waived or undecided."""
+        breached = {_measured(*each) for each in _paired(_breaches(self.there), self.joined.there)}
+        for finding in self.here.findings:
+            if finding.level in {"note", "warning"}:
+                grounds = ((finding, ground) for ground in self.here.grounds(finding))
+                measured = {_measured(*each) for each in _paired(grounds, self.joined.here)}
+                if measured & breached:
+                    yield finding.id, frozenset(measured)
+
     def ended(self, found: Sequence[Finding]) -> Iterator[tuple[State, Finding, str]]:
         """Yield the breaches of the baseline that are none here, or that nothing here measures.
 
-        What is a breach of the same rule and subject here, for whatever reason, is not named twice.
+        What is a breach of the same rule and subject here, for whatever reason, is not named twice, and what
+        is waived or undecided here is neither fixed nor gone. What answers another question is gone.
         """
+        opened = frozenset[_Key]().union(*self.opened.values())
         breached = {(each.rule, _subject(each)) for each in found if each.level == "breach"}
         still = {
             _key(finding, ground, pair)
@@ -219,10 +244,14 @@ class _Against:
             left = False
             for ground in self.there.grounds(finding):
                 pair = self.joined.there(ground.place)
+                name = named_place(self.there.record, ground.place) or ground.place
                 if pair is None or pair.after is None or pair.after is ABSENT:
-                    gone.append(named_place(self.there.record, ground.place) or ground.place)
+                    gone.append(name)
+                elif other := self._other_question(pair):
+                    gone.append(f"{name} as there: {other}")
                 else:
                     left = left or _key(finding, ground, pair) in still
+                    left = left or _measured(finding, ground, pair) in opened
             if gone:
                 yield "gone", finding, _listed(dict.fromkeys(gone))
             elif not left:
@@ -249,9 +278,13 @@ class _Against:
         asked = dict.fromkeys(each.names[-1] for each in self.asked)
         other = bool(said) or bool(_QUESTION.intersection(asked))
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
+        if not self.baseline.has_findings:
+            said.append(f"It has no {FINDINGS}, so what a waiver let pass in it counts as accepted.")
         margin = self.tolerances.texts
         said += [f"Tolerance: {', '.join(margin)}."] if margin else []
-        states = ", ".join(f"{count} {state}" for state, count in counted.items())
+        counts = [f"{count} {state}" for state, count in counted.items()]
+        counts += [f"{len(self.opened)} waived or undecided"] if self.opened else []
+        states = ", ".join(counts)
         started = there.noted("started")
         return make_finding(
             BASELINE,
@@ -264,6 +297,7 @@ class _Against:
         )
 
 
+_OPEN: Final = "It is a breach in the baseline, and no pass here."
 _BEGINNINGS: Final[Mapping[State, str]] = {
     "new": "New since the baseline",
     "worse": "Worse than in the baseline",
@@ -279,7 +313,8 @@ def against(
     A breach whose every measurement the baseline breaches as well, under the same policy, and that is not
     measurably worse, is a warning. What the baseline could not measure, what a waiver let pass in it, and
     what answered another question there, is not known. An expired waiver stays a breach. What the baseline
-    breaches and this audit does not measure is a breach.
+    breaches and this audit does not measure, or only by another question, is a breach; what is waived or
+    undecided here is not fixed.
 
     Parameters
     ----------
@@ -296,7 +331,7 @@ def against(
         First a summary, then what was fixed and what is gone, then the findings in their order.
     """
     judging = _Against(here, there, baseline, tolerances)
-    found = [judging.judged(each) if each.level == "breach" else each for each in here.findings]
+    found = [judging.judged(each) for each in here.findings]
     ended = [_ended(number, *each) for number, each in enumerate(judging.ended(found), start=1)]
     return judging.summary([*found, *ended]), *ended, *found
 
@@ -307,8 +342,30 @@ def _breaches(side: Judged) -> Iterator[tuple[Finding, Ground]]:
             yield from ((finding, ground) for ground in side.grounds(finding))
 
 
+def _paired(
+    grounds: Iterable[tuple[Finding, Ground]], pair_of: Callable[[str], Pair | None]
+) -> Iterator[tuple[Finding, Ground, Pair]]:
+    """Yield what both audits have."""
+    for finding, ground in grounds:
+        if (pair := pair_of(ground.place)) is not None:
+            yield finding, ground, pair
+
+
 def _key(finding: Finding, ground: Ground, pair: Pair) -> _Key:
     return finding.rule, _subject(finding), pair.place, ground.detail
+
+
+def _measured(finding: Finding, ground: Ground, pair: Pair) -> _Key:
+    """Return what two findings share that judge the same measurement, whatever each of them found."""
+    return finding.rule, _subject(finding), pair.place, "" if ground.judged else ground.detail
+
+
+def _found(ground: Ground, pair: Pair) -> tuple[Any, Any]:
+    """Return what both audits have at a place: of an end of an interval that end, which can be unknown."""
+    end = parse(ground.place)[-1].name
+    if end == pair.names[-1] or end not in BOUNDS:
+        return pair.before, pair.after
+    return pair.before_in[-1].get(end), pair.after_in[-1].get(end)
 
 
 def _subject(finding: Finding) -> str:

@@ -10,13 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
+from trivet.errors import RecordError
 from trivet.findings.finding import Finding, Level, counts
 from trivet.findings.hosts import findings_github, findings_gitlab
 from trivet.findings.markdown import findings_markdown
 from trivet.findings.origin import Origin
 from trivet.findings.sarif import findings_sarif
 from trivet.policy.requirements import shown
-from trivet.wording import one_line
+from trivet.wording import first_line, one_line
+from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "findings_junit",
     "findings_markdown",
     "findings_schema",
+    "kept_findings",
     "read_findings",
     "write_findings",
 ]
@@ -33,6 +36,9 @@ __all__ = [
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_KEPT: Final = "findings.json"
+#: More than the findings of ten thousand groups take.
+_MOST_BYTES: Final = 16 * 2**20
 #: Raised when a field moves or changes its meaning.
 FINDINGS_VERSION = 1
 
@@ -84,6 +90,26 @@ def findings_json(findings: Sequence[Finding], origin: Origin | None = None) -> 
 def read_findings(text: str) -> FindingsDocument:
     """Read the content of ``findings.json`` back."""
     return _adapter().validate_json(text)
+
+
+def kept_findings(folder: Path) -> tuple[Finding, ...] | None:
+    """Read the findings beside a record; None where there are none.
+
+    Raises
+    ------
+    RecordError
+        They cannot be read, so that what a policy decided is not known.
+    """
+    path = folder / _KEPT
+    if not path.exists() and not path.is_symlink():
+        return None
+    try:
+        return read_findings(read_bounded(path, _MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(
+            f"{one_line(path, limit=500)} cannot be read, so what the policy decided is not known: "
+            f"{first_line(error)}. Run the audit again, or remove the file to go by the record alone."
+        ) from error
 
 
 def findings_schema() -> dict[str, Any]:

@@ -138,6 +138,12 @@ def _by_policy(
     return Judged(record, found, grounds, done.expired)
 
 
+_UNMEASURED: Final = (
+    "Add to the audit what is missing for it, and run it again; a requirement on what is not to be audited "
+    "is left out."
+)
+
+
 def requirement_findings(
     requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
 ) -> tuple[Finding, ...]:
@@ -158,7 +164,8 @@ def _required(number: int, requirement: Requirement, outcome: Outcome) -> Findin
         title=requirement.text,
         about=rule_about(outcome.place),
     )
-    return replace(found, id=f"policy.{number}")
+    action = found.action if outcome.found is not None else _UNMEASURED
+    return replace(found, id=f"policy.{number}", action=action)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from trivet.audit import Audit
 from trivet.audited import has_study, verdicts_of
 from trivet.errors import DataError
-from trivet.evidence.dossier import FINDINGS, About, Dossier, read_dossier
+from trivet.evidence.dossier import FINDINGS, About, Dossier, read_dossier, text_bytes
 from trivet.findings import Finding, counts, findings_of
 from trivet.findings.summary import summary_of
 from trivet.place import find, parse, spread
@@ -157,7 +157,7 @@ def _read(audit: str | Path | AuditRecord | Audit) -> tuple[Dossier, dict[str, b
 
 def _bare(record: AuditRecord) -> Dossier:
     plain = as_json(record)
-    return Dossier(plain, {}, findings_of(plain), {METRICS: to_text(record).encode()}, About())
+    return Dossier(plain, {}, findings_of(plain), {METRICS: text_bytes(to_text(record))}, About())
 
 
 def _reports(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -56,7 +56,7 @@ def test_a_count_of_rich_people_who_work_long(trivet, adult, exact, ledger, tabl
     assert (entry.id, entry.epsilon, entry.table) == (receipt["entry"], "10", table)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", ["adult.csv", "adult.parquet"])  # a text and typed numbers
 def test_a_mean_and_a_sum(trivet, adult, exact, ledger, table):
     asked = ("--bounds", "0,99999", "--missing", "0", "--where", "gender = 'Female'", "--ledger", ledger)
     ((mean, total),) = exact(

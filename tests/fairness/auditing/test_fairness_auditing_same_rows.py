@@ -84,6 +84,15 @@ def test_what_is_not_one_rate_or_rests_on_a_few_rows_is_not_paired():
     assert compared(counted(group, label, nobody, after), "selection_rate", "ratio") is None
 
 
+def test_rows_that_a_rate_is_not_among_do_not_make_up_for_the_few_that_it_is():
+    # Four of the positives are decided otherwise, an exact McNemar test of which gives p = 0.125, and
+    # fifty of the negatives; so the true positive rate is not paired, and the false positive rate is.
+    counts = [[100, 50, 0, 100, 100, 0, 4, 96], [100, 0, 0, 100, 100, 0, 0, 100]]
+    assert compared(counts, "true_positive_rate", "ratio") is None
+    assert compared(counts, "false_positive_rate", "ratio").low > 0
+    assert compared(counts, "positive_predictive_value", "ratio").high < 0
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     """Decisions and rows of tables that differ in one thing each."""
@@ -159,3 +168,6 @@ def test_decisions_are_read_back_and_damaged_ones_are_not(kept):
     assert Decisions.from_arrays({**arrays, "rows": np.array([10**12])}) is None
     assert Decisions.from_arrays({**arrays, "decided": arrays["decided"].astype(float)}) is None
     assert Decisions.from_arrays({}) is None
+    nothing = np.zeros(0, dtype=np.uint8)
+    for rows in (-5, -1, 0.5):
+        assert Decisions.from_arrays({**arrays, "rows": np.array([rows]), "decided": nothing}) is None

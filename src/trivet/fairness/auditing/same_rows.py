@@ -63,6 +63,8 @@ class Decisions:
         try:
             (rows,) = arrays[_ROWS].tolist()
             packed = arrays[_DECIDED]
+            if not isinstance(rows, int) or rows < 0:
+                return None
             if packed.dtype != np.uint8 or packed.ndim != 1 or len(packed) != (rows + 7) // 8:
                 return None
             digests = {
@@ -180,7 +182,11 @@ def paired_difference(
         return None
     (rate,) = measure.rates
     own, other = (table[mask].sum(axis=0) for mask in chosen)
-    changed = sum(float(each[:, 0, 1].sum() + each[:, 1, 0].sum()) for each in (own, other))
+    # Of the rows that the rate is among, before or after: of a true positive rate the labelled ones alone.
+    among = np.asarray(rate.among, dtype=bool)
+    concerned = among.reshape(2, 2, 1) | among.reshape(2, 1, 2)
+    otherwise = concerned & ~np.eye(2, dtype=bool)
+    changed = float((own + other)[otherwise].sum())
     sides = [_compared(own, other, rate, after=after, compared=compared) for after in (False, True)]
     if sides[0] is None or sides[1] is None:
         return None

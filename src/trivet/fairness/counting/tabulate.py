@@ -321,8 +321,8 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
     if missing:
         found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
-            f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out, or give them a "
-            "value of their own; sensitive ones can be a group, or dropped (missing: group, drop)."
+            f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out of the "
+            "table; those without a sensitive value can be a group, or dropped (missing: group, drop)."
         )
 
 
@@ -332,7 +332,7 @@ def require_scores(name: str, *, outside: int, unreadable: int, scale: Scale = U
     if unreadable:
         raise DataError(
             f"the scores in {quote(name)} should be numbers {expected}; {rows_hold(unreadable)} no number. "
-            "Leave out the cut where the column holds predictions."
+            "Leave such rows out of the table; a column of predictions is named as those, and has no cut."
         )
     if outside:
         raise DataError(

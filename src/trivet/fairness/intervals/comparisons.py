@@ -106,7 +106,7 @@ def ratio_limits(
     low, high = np.full(large.shape, np.nan), np.full(large.shape, np.nan)
     low[large], high[large] = _katz_limits(x0[large], n0[large], x1[large], n1[large], level)
     few = ~large
-    low[few], high[few] = _hybrid_limits(x0[few], n0[few], x1[few], n1[few], level)
+    low[few], high[few] = hybrid_limits(x0[few], n0[few], x1[few], n1[few], level)
     return Limits(low, high, large)
 
 
@@ -120,16 +120,18 @@ def _katz_limits(
     return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
-def _hybrid_limits(
+def hybrid_limits(
     x0: NDArray[np.int64], n0: NDArray[np.int64], x1: NDArray[np.int64], n1: NDArray[np.int64], level: float
 ) -> tuple[Floats, Floats]:
-    """Return the ends that follow from the exact ends of each share."""
-    few = np.zeros(x0.shape, dtype=np.bool_)
-    limits0 = share_limits(x0, n0, level=level, large=few)
-    limits1 = share_limits(x1, n1, level=level, large=few)
-    shares = np.stack([share_of(x0, n0), share_of(x1, n1)])
-    low, high = (np.stack(ends) for ends in zip(limits0[:2], limits1[:2], strict=True))
-    return recovered_ratio(shares, low, high)
+    """Return the ends that follow from the exact ends of each share, for groups that broadcast."""
+    shares, lows, highs = [], [], []
+    for x, n in ((x0, n0), (x1, n1)):
+        ends = share_limits(x, n, level=level, large=np.zeros(x.shape, dtype=np.bool_))
+        shares.append(share_of(x, n))
+        lows.append(ends.low)
+        highs.append(ends.high)
+    share, low, high = (np.stack(np.broadcast_arrays(*pair)) for pair in (shares, lows, highs))
+    return recovered_ratio(share, low, high)
 
 
 def recovered_ratio(

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from scipy.stats import binom
 
 from trivet.errors import UsageError
-from trivet.fairness.intervals.comparisons import p_values, ratio_limits
+from trivet.fairness.intervals.comparisons import hybrid_limits, p_values, ratio_limits
 from trivet.fairness.intervals.shares import LARGE
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.paired import normal_quantile
@@ -30,6 +30,8 @@ WORK = 20_000_000
 UNLIKELY = 1e-9
 #: Numbers of privileged successes that are looked at: all where they are fewer, else so many quantiles.
 MANY, SOME = 400, 25
+#: Numbers of protected successes that are tried at once: a call costs more than a few of them do.
+WAYS = 7
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,32 +165,38 @@ def verdict_power(
         x1 = binom.ppf((np.arange(points) + 0.5) / points, n1, rate).astype(np.int64)
         weights = np.full(points, 1 / points)
     few = min(int(LARGE * max(1.0, (normal_quantile(level) / normal_quantile(0.95)) ** 2)), n0)
-    ends = [
-        (low, _last_disparate(n0, n1, x1, low, high, four_fifths=four_fifths, level=level))
-        for low, high in ((0, few), (few + 1, n0))
-        if low <= high
-    ]
+    top = band_ends(four_fifths)[0]
+    ends, signed = _few_disparate(few, n0, n1, x1, top, level), weights
+    if few < n0:
+        ends = np.concatenate([ends, _last_disparate(few + 1, n0, n1, x1, top, level), [few]])
+        signed = np.concatenate([weights, weights, [-weights.sum()]])
+    return lambda protected: float(binom.cdf(ends, n0, protected) @ signed)
 
-    def found(protected: float) -> float:
-        shown = sum(
-            binom.cdf(end, n0, protected) - (binom.cdf(low - 1, n0, protected) if low else 0.0)
-            for low, end in ends
-        )
-        return float(np.asarray(shown) @ weights)
 
-    return found
+def _few_disparate(
+    few: int, n0: int, n1: int, x1: NDArray[np.int64], top: float, level: float
+) -> NDArray[np.int64]:
+    """Return for each x1 the largest x0 up to `few` whose upper end is below `top`, or -1."""
+    x0 = np.arange(few + 1)[:, None]
+    _, high = hybrid_limits(x0, np.full_like(x0, n0), x1, np.full_like(x1, n1), level)
+    return np.where(high < top, x0, -1).max(axis=0)
 
 
 def _last_disparate(
-    n0: int, n1: int, x1: NDArray[np.int64], low: int, high: int, *, four_fifths: float, level: float
+    low: int, n0: int, n1: int, x1: NDArray[np.int64], top: float, level: float
 ) -> NDArray[np.int64]:
-    """Return for each x1 the largest x0 from `low` to `high` that is disparate, or `low` - 1."""
-    below, above = np.full(len(x1), low - 1), np.full(len(x1), high + 1)
-    while (above - below > 1).any():
-        middle = np.clip((below + above) // 2, low, high)
-        shown = ratio_limits(middle, n0, x1, n1, level=level).high < band_ends(four_fifths)[0]
-        open_ = above - below > 1
-        below, above = np.where(open_ & shown, middle, below), np.where(open_ & ~shown, middle, above)
+    """Return for each x1 the largest x0 from `low` on whose upper end is below `top`, or `low` - 1."""
+    # A ratio lies below its upper end: no number of successes beyond `top` itself is looked at.
+    below = np.full(len(x1), low - 1)
+    above = np.clip((top * n0 * (x1 / n1)).astype(np.int64) + 2, low, n0 + 1)
+    steps = np.arange(1, WAYS + 1)[:, None]
+    while (open_ := above - below > 1).any():
+        under, over = below[open_], above[open_]
+        tried = under + (over - under) * steps // (WAYS + 1)
+        inside = tried > under
+        shown = ratio_limits(np.maximum(tried, low), n0, x1[open_], n1, level=level).high < top
+        below[open_] = np.where(inside & shown, tried, under).max(axis=0)
+        above[open_] = np.where(inside & ~shown, tried, over).min(axis=0)
     return below
 
 

@@ -303,7 +303,7 @@ def alt_frontier(matrix: EffectMatrix) -> str:
 #: Classes that a figure names under each repair: those that change most.
 MOST_CLASSES: Final = 10
 #: Repairs side by side.
-MOST_REPAIRS: Final = 4
+MOST_REPAIRS: Final = 5
 
 
 def has_classes(matrix: EffectMatrix) -> bool:
