@@ -211,7 +211,7 @@ def test_figures_of_a_missing_leg_are_left_out_and_others_do_not_depend_on_the_r
     study_figures, tmp_path
 ):
     record = dataclasses.replace(example_record(), security=None, fairness=None)
-    assert [row.name for row in available(record)] == [*NAMES[6:9], *NAMES[17:19]]
+    assert [row.name for row in available(record)] == [*NAMES[6:9], *NAMES[18:20]]
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": None}):
         before = dict(mpl.rcParams)
         paths = save_figures(record, {}, tmp_path)
