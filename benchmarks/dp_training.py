@@ -1,4 +1,4 @@
-"""Audits of DP-SGD to epsilon 3 on MNIST, right and with usual mistakes, as in docs/membership.md."""
+"""Audits of DP-SGD to epsilon 3 on MNIST, right and with mistakes of practice, as in docs/membership.md."""
 
 import sys
 import time

@@ -1,7 +1,6 @@
 """Sparse vector variants and a geometric mechanism with known guarantees, audited over many neighbours.
 
-The table of docs/privacy-audit.md: which are found at 100,000 trials apart from their bits, and by which
-inputs.
+Table of docs/privacy-audit.md: which are found at 100,000 trials apart from their bits, and by which inputs.
 """
 
 import math
