@@ -202,7 +202,7 @@ _RULES: Final = (
         "before the model or its scores are given out.",
         source="Carlini et al., IEEE S&P 2022; Zarifzadeh et al., ICML 2024",
         uri="https://arxiv.org/abs/2112.03570",
-        heading="Audit a model",
+        heading="Audit a model by membership inference",
         places=("privacy.membership",),
     ),
     Rule(
@@ -214,7 +214,7 @@ _RULES: Final = (
         "what the accountant assumes of it. A training that is consistent is not thereby proved private.",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023; Mahloujifar, Melis and Chaudhuri, ICML 2025",
         uri="https://arxiv.org/abs/2305.08846",
-        heading="Audit a model",
+        heading="Test a claimed epsilon",
         places=("privacy.membership.claim",),
     ),
     Rule(
