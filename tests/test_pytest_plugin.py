@@ -7,6 +7,7 @@ import sys
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -198,6 +199,18 @@ def test_what_asks_for_what_cannot_be_is_refused_before_any_audit(call, argument
 def test_nothing_of_trivet_is_loaded_without_the_option(call, place):
     done = call("loaded.py")
     assert done.returncode == 0, done.stdout
+
+
+def test_a_finished_audit_without_a_leg_that_is_described_is_an_error_and_nothing_is_skipped(
+    call, place, tmp_path
+):
+    (place / "partial").mkdir()
+    save_record(replace(example_own_record(), security=None, effects=None), {}, place / "partial")
+    chosen = ("--trivet", "audit.toml", "--trivet-out", "partial", "-m", "trivet")
+    done = call(*chosen, "--junitxml", tmp_path / "junit.xml")
+    assert done.returncode == 1
+    assert outcomes(tmp_path / "junit.xml").keys() == {"error"}
+    assert "has no security leg, which the configuration describes" in " ".join(done.stdout.split())
 
 
 def test_two_audits_that_may_share_a_folder_are_run_and_judged_one_after_the_other(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The command: the same judgement as a run, in every format, with its exit code."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -142,3 +143,17 @@ def test_what_cannot_be_asked(gate, audited, monkeypatch, arguments, error, mess
 def test_a_folder_without_a_record(gate, tmp_path):
     with pytest.raises(RecordError, match=r"there is no metrics\.json"):
         gate(tmp_path)
+
+
+def test_a_record_without_a_leg_that_the_configuration_describes_is_not_judged(gate, tmp_path):
+    """Else a change that adds a leg passes by the audit of before."""
+    save_record(replace(example_own_record(), security=None, effects=None), {}, tmp_path)
+    config = tmp_path / "audit.toml"
+    config.write_text(
+        "[audit]\nstudy = false\n[security.scan]\ncheckpoint = 'demo'\nimages = 'mnist'\n"
+        "[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+    )
+    with pytest.raises(RecordError, match="has no security leg, which the configuration describes"):
+        gate(tmp_path, "--config", config)
+    config.write_text(config.read_text().replace("[audit]", "[audit]\nlegs = ['privacy']"))
+    assert gate(tmp_path, "--config", config)[0] == 1

@@ -41,9 +41,9 @@ REPLACES = {
     "fairness.audit.attributes.0.groups.0.disparate_impact >= 0": {"fairness.disparate-impact.1"},
     "fairness.audit.attributes.2.groups.0.disparate_impact >= 0": set(),  # one group of several
     "privacy.mechanisms.0.epsilon_lower >= 0": set(),
-    "privacy.mechanisms.1.epsilon_lower >= 0": {"privacy.mechanism.2"},
-    "security.verdict != 'no evidence'": {"security.verdict"},
-    "privacy.membership_auroc >= 0": {"privacy.membership"},
+    "privacy.mechanisms.1.epsilon_lower <= 100": {"privacy.mechanism.2"},
+    "security.verdict == 'backdoored'": {"security.verdict"},
+    "privacy.membership_auroc <= 1": {"privacy.membership"},
     "fairness.disparate_impact >= 0": set(ATTRIBUTES),
     "fairness.audit.attributes.0.verdict == 'disparate'": FIRST,
     "fairness.verdict == 'disparate'": {*ATTRIBUTES, *METRICS},

@@ -30,7 +30,7 @@ from trivet.cli.terminal import (
 )
 from trivet.comparison.audits import read_manifest
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
-from trivet.errors import UsageError
+from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
 from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
@@ -117,7 +117,8 @@ def gate(
     """
     from trivet import findings  # noqa: PLC0415 - the report of a usage error needs none of it
 
-    policy = PolicySection() if config is None else load_config(config).policy
+    settings = None if config is None else load_config(config)
+    policy = PolicySection() if settings is None else settings.policy
     gating = _gating(
         replace(
             policy,
@@ -132,6 +133,8 @@ def gate(
         _refuse_itself(folder, gating.policy)
     record = load_record(folder)
     plain = as_json(record)
+    if settings is not None and not settings.audit.study:
+        _refuse_without(folder, plain, settings.audit.legs)
     found = gating.findings(plain)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
@@ -148,6 +151,15 @@ def gate(
         print_actions(console, found)
         print_files(console, files)
     return int(findings.breached(found))
+
+
+def _refuse_without(folder: Path, record: Mapping[str, Any], legs: Sequence[str]) -> None:
+    """Refuse the record of another audit, which has not looked at what the configuration describes."""
+    if lacking := [leg for leg in legs if record[leg] is None]:
+        raise RecordError(
+            f"{one_line(folder, limit=500)} has no {' and no '.join(lacking)} leg, which the configuration "
+            "describes, so nothing is known of it. Run the audit again."
+        )
 
 
 @dataclass(frozen=True)

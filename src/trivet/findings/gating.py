@@ -13,9 +13,10 @@ from trivet.findings.findings import built_in
 from trivet.findings.grounds import Ground, Judged, grounds_of
 from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, WAIVER, rule_about
 from trivet.findings.severities import GATES, graded, refuse_severities
-from trivet.place import find
+from trivet.place import find, parent
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
+from trivet.verdict import DISPARATE
 from trivet.wording import one_line, quote
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _by_policy(
     outcomes = judge(record, requirements)
     required = requirement_findings(requirements, outcomes)
     graded_ones = [graded(each, severity) for each in built_in(record)]
-    done = gated(record, graded_ones, outcomes, waivers, day=day)
+    standing = [_standing(record, *each) for each in zip(requirements, outcomes, strict=True)]
+    done = gated(record, graded_ones, standing, waivers, day=day)
     found = (*required, *(graded(each, severity) if each.rule == WAIVER else each for each in done.findings))
     asked = {
         each.id: (requirement, outcome)
@@ -142,6 +144,39 @@ _UNMEASURED: Final = (
     "Add to the audit what is missing for it, and run it again; a requirement on what is not to be audited "
     "is left out."
 )
+
+
+#: Figures that are best in the middle; every other one that a default judges is the better the lower.
+_BEST: Final[Mapping[str, float]] = {"disparate_impact": 1.0, "ratio": 1.0, "difference": 0.0}
+
+
+def _standing(record: Mapping[str, Any], requirement: Requirement, outcome: Outcome) -> Outcome:
+    """Return an outcome with the places of which it can stand in a default's place.
+
+    One that is met and bounds only the side on which the figure does not lie says nothing of it.
+    """
+    if not outcome.met:
+        return outcome
+    kept = (place for place in outcome.places if _bounds(record, requirement.sign, place))
+    return replace(outcome, places=tuple(kept))
+
+
+def _bounds(record: Mapping[str, Any], sign: str, place: str) -> bool:
+    """Tell whether a comparison bounds what stands at a place from the side of a breach."""
+    if sign[0] in "=!":
+        return sign[0] == "="
+    figure = place
+    while figure.rpartition(".")[2] in {"value", "low", "high"}:
+        figure = figure.rpartition(".")[0]
+    around, name = parent(figure)
+    best = _BEST.get(name)
+    if best is None:
+        return sign[0] == "<"
+    found, group = find(record, figure), find(record, around)
+    value = found.get("value") if isinstance(found, Mapping) else found
+    if value is None or value == best or group.get("verdict") != DISPARATE:
+        return True
+    return sign[0] == (">" if value < best else "<")
 
 
 def requirement_findings(

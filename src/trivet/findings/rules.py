@@ -155,7 +155,7 @@ _RULES: Final = (
         "them to a ledger.",
         source="The theorems of the plan, each with its paper",
         uri="https://arxiv.org/abs/1311.0776",
-        heading="Plan the noise of queries",
+        heading="Noise of queries",
         places=("privacy.plan",),
     ),
     Rule(
@@ -167,7 +167,7 @@ _RULES: Final = (
         "void.",
         source="Abadi et al., CCS 2016; Chua et al., ICML 2024",
         uri="https://doi.org/10.1145/2976749.2978318",
-        heading="Plan private training",
+        heading="Private training",
         places=("privacy.training",),
     ),
     Rule(
@@ -202,7 +202,7 @@ _RULES: Final = (
         "before the model or its scores are given out.",
         source="Carlini et al., IEEE S&P 2022; Zarifzadeh et al., ICML 2024",
         uri="https://arxiv.org/abs/2112.03570",
-        heading="Audit a model",
+        heading="Audit a model by membership inference",
         places=("privacy.membership",),
     ),
     Rule(
@@ -214,7 +214,7 @@ _RULES: Final = (
         "what the accountant assumes of it. A training that is consistent is not thereby proved private.",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023; Mahloujifar, Melis and Chaudhuri, ICML 2025",
         uri="https://arxiv.org/abs/2305.08846",
-        heading="Audit a model",
+        heading="Test a claimed epsilon",
         places=("privacy.membership.claim",),
     ),
     Rule(
@@ -272,7 +272,7 @@ _RULES: Final = (
         "used is a question of law.",
         source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
         uri="https://doi.org/10.1007/s10115-011-0463-8",
-        heading="Fit, mitigate, compare",
+        heading="Compare mitigations",
         places=("fairness.comparison.models",),
     ),
     Rule(
@@ -280,7 +280,7 @@ _RULES: Final = (
         title="What a remedy does to the other legs",
         why="A repair, noise or a mitigation can cost where nobody looks: in the figures of another leg.",
         action="Weigh the effect against what the remedy is for, or choose another remedy.",
-        heading="metrics.json",
+        heading="What is measured",
         places=("effects",),
     ),
     Rule(
