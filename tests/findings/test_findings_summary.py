@@ -9,6 +9,7 @@ from example_privacy import example_code, example_plan
 from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
 from trivet.findings import findings_of
+from trivet.findings.rules import CAUTION
 from trivet.findings.summary import Made, made_of, summary_of
 from trivet.policy import parse_requirements
 from trivet.record import PrivacyLeg, as_json
@@ -52,6 +53,16 @@ def test_every_finding_is_named_and_none_by_its_path():
             assert "_" not in line.name.replace(record.security.scan.checkpoint.name, "").replace(
                 "noisy_count", ""
             )
+
+
+def test_a_caution_says_what_it_is_of_and_measures_nothing():
+    cautions = [each for each in summary(example_own_record()).lines if each.finding.rule == CAUTION]
+    assert cautions
+    for line in cautions:
+        kind, _, clause = line.name.partition(": ")
+        assert kind.casefold() == str(line.finding.value).casefold()
+        assert line.finding.message.startswith(clause.removesuffix("…"))
+        assert (line.told, line.measured, line.required) == (line.name, "", "")
 
 
 def test_what_nobody_audited_is_said_and_has_no_verdict():
