@@ -53,8 +53,7 @@ def names(checks):
 def test_the_folder_of_the_audit_stands_for_the_evidence_in_it(original):
     folder, _, public = original
     by_audit, by_evidence = (
-        verify(place, key=public)
-        for place in (folder / "trivet-out", folder / "trivet-out" / "evidence")
+        verify(place, key=public) for place in (folder / "trivet-out", folder / "trivet-out" / "evidence")
     )
     assert by_audit == by_evidence
     assert by_audit.holds

@@ -7,7 +7,17 @@ from typing import Final
 
 from trivet.place import EVERY, matches
 
-__all__ = ["BASELINE", "CATALOGUE", "CAUTION", "IMPACT", "METRIC", "REQUIREMENT", "WAIVER", "Rule", "rule_about"]
+__all__ = [
+    "BASELINE",
+    "CATALOGUE",
+    "CAUTION",
+    "IMPACT",
+    "METRIC",
+    "REQUIREMENT",
+    "WAIVER",
+    "Rule",
+    "rule_about",
+]
 
 
 @dataclass(frozen=True)
