@@ -158,3 +158,13 @@ def test_what_is_said_of_a_file_is_one_short_line(tmp_path, text):
 
 def test_a_path_may_be_a_text(tmp_path):
     assert load_config(str(write(tmp_path, "[audit]\nseed = 2\n"))).audit.seed == 2
+
+
+def test_an_item_of_a_list_is_named_by_its_number_from_one(tmp_path):
+    waiver = '[[policy.waivers]]\nrule = "fairness.metric"\nreason = "x"\n'
+    path = write(tmp_path, f"{waiver}expires = 2026-12-31\n{waiver}until = 2026-12-31\n")
+    with pytest.raises(UsageError) as error:
+        load_config(path)
+    assert "[policy] waivers number 2, expires is missing" in str(error.value)
+    assert "[policy] waivers number 2, until is not known" in str(error.value)
+    assert "number 1" not in str(error.value)

@@ -50,6 +50,15 @@ def names(checks):
     return {check.name for check in checks}
 
 
+def test_the_folder_of_the_audit_stands_for_the_evidence_in_it(original):
+    folder, _, public = original
+    by_audit, by_evidence = (
+        verify(place, key=public) for place in (folder / "trivet-out", folder / "trivet-out" / "evidence")
+    )
+    assert by_audit == by_evidence
+    assert by_audit.holds
+
+
 def test_evidence_holds_in_another_folder(moved):
     found = moved[1]()
     assert found.holds, found

@@ -9,8 +9,10 @@ from example_privacy import example_code, example_plan
 from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
 from trivet.findings import findings_of
+from trivet.findings.finding import make_finding
+from trivet.findings.rules import CAUTION, WAIVER
 from trivet.findings.summary import Made, made_of, summary_of
-from trivet.policy import parse_requirements
+from trivet.policy import Measured, parse_requirements
 from trivet.record import PrivacyLeg, as_json
 from trivet.verdict import LEGS
 
@@ -52,6 +54,29 @@ def test_every_finding_is_named_and_none_by_its_path():
             assert "_" not in line.name.replace(record.security.scan.checkpoint.name, "").replace(
                 "noisy_count", ""
             )
+
+
+def test_a_caution_says_what_it_is_of_and_measures_nothing():
+    cautions = [each for each in summary(example_own_record()).lines if each.finding.rule == CAUTION]
+    assert cautions
+    for line in cautions:
+        kind, _, clause = line.name.partition(": ")
+        assert kind.casefold() == str(line.finding.value).casefold()
+        assert line.finding.message.startswith(clause.removesuffix("…"))
+        assert (line.told, line.measured, line.required) == (line.name, "", "")
+
+
+def test_a_waiver_that_nothing_needs_says_so_and_measures_nothing():
+    plain = as_json(example_own_record())
+    waived = make_finding(
+        WAIVER,
+        level="note",
+        title="Waiver of privacy.code",
+        message="Nothing is breached that it lets pass; it is not needed: waived.",
+        measured=Measured("policy.waivers.0", None),
+    )
+    (line,) = summary_of(plain, [waived]).lines
+    assert line.told == "Waiver of privacy.code: Nothing is breached that it lets pass"
 
 
 def test_what_nobody_audited_is_said_and_has_no_verdict():

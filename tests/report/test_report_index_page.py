@@ -86,6 +86,17 @@ def source(found):
     return index_page(found, name="runs")
 
 
+def test_evidence_is_no_second_audit_in_the_folder_of_its_own(tmp_path):
+    run = write_audit(tmp_path / "run", titled("Shop"))
+    for copy in (run / "evidence", tmp_path / "handed-on"):
+        copy.mkdir()
+        for name in ("metrics.json", "manifest.json"):
+            shutil.copy(run / name, copy)
+        (copy / "evidence.json").write_text("{}")
+    listed = {str(audit.folder) for audit in find_audits(tmp_path).audits}
+    assert listed == {"run", "handed-on"}
+
+
 def test_every_audit_is_found_the_latest_first(found):
     told = [(audit.folder.as_posix(), audit.started) for audit in found.audits]
     assert told[:3] == [

@@ -136,6 +136,23 @@ def test_reading_aids_break_no_rule(opened, address):
     assert broken_rules(page) == []
 
 
+#: A card of one leg, which has its picture beside it, as of an audit of a table alone.
+ONE_LEG = """[...document.querySelectorAll('.card .legs > li')].forEach((each, place) => {
+    each.classList.add(place ? 'bare' : 'alone');
+    if (place) each.querySelectorAll('.thumbnail, .parts').forEach(part => part.remove());
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 800, 1000, 1280])
+def test_no_picture_covers_the_verdict_of_a_leg_alone(opened, address, width):
+    page = opened(address, width=width)
+    page.evaluate(ONE_LEG)
+    picture = page.locator(".card .thumbnail").bounding_box()
+    word = page.locator(".card .alone .verdict .word").bounding_box()
+    beside = word["x"] + word["width"] <= picture["x"]
+    assert beside or word["y"] + word["height"] <= picture["y"]
+
+
 @pytest.mark.slow
 def test_without_a_script_everything_is_there(opened, address):
     page = opened(address, java_script_enabled=False)

@@ -94,7 +94,7 @@ def verify(
     Parameters
     ----------
     folder
-        The folder of the evidence.
+        The folder of the evidence, or of the audit that it is in.
     key
         The signer's public key in PEM, which has to come by another way; signed evidence needs it.
     inputs

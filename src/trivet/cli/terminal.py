@@ -235,7 +235,7 @@ def _leg_lines(leg: "LegSummary", width: int, *, brief: bool = False) -> list[st
 def _finding_lines(line: "Line", width: int) -> list[str]:
     """Return a finding in one line, in two or more where that is too short."""
     head = f"{sign(line.tone, 'terminal')} {line.finding.level:<8}"
-    told = f"{line.name}: {line.measured}"
+    told = line.told
     told += f"; required: {line.required}" if line.required else ""
     first, *rest = wrap(told, width - len(head), break_on_hyphens=False) or [""]
     begin = f"[{_COLOURS[line.tone]}]{head}[/]{escape(first)}"

@@ -82,14 +82,14 @@ def _wrong(file: Path | None, lines: list[str]) -> UsageError:
     return UsageError(f"{source} has {count}: {'; '.join(lines[:MOST_SHOWN])}{more}")
 
 
-def _coerced(given: Any, got: Any, place: tuple[str, ...]) -> Iterator[str]:
+def _coerced(given: Any, got: Any, place: tuple[str | int, ...]) -> Iterator[str]:
     """Name what was taken for a value of another type, such as a text for a number."""
     if isinstance(given, dict) and is_dataclass(got):
         for key, value in given.items():
             yield from _coerced(value, getattr(got, key), (*place, key))
     elif isinstance(given, list) and isinstance(got, tuple):
         for index, (value, taken) in enumerate(zip(given, got, strict=True)):
-            yield from _coerced(value, taken, (*place, str(index)))
+            yield from _coerced(value, taken, (*place, index))
     elif (
         isinstance(got, int | float)
         and type(given) is not type(got)
@@ -165,7 +165,7 @@ def _explain(item: Mapping[str, Any]) -> str:
     )
     if not place:  # about several sections together
         return message
-    shown = _shown(place)
+    shown = _shown(item["loc"][1:])
     if item["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known(place[:-1])
         near = difflib.get_close_matches(place[-1], known, n=1)
@@ -178,10 +178,17 @@ def _explain(item: Mapping[str, Any]) -> str:
     return f"{shown} should be {message[0].lower()}{message[1:]} (found {quote(item['input'])})"
 
 
-def _shown(place: Sequence[str]) -> str:
-    """Return a place as ``[section] key.key``."""
-    section, *keys = map(one_line, place)
-    return f"[{section}]" + (f" {'.'.join(keys)}" if keys else "")
+def _shown(place: Sequence[str | int]) -> str:
+    """Return a place as ``[section] key.key``; an item of a list by its number, from 1."""
+    section, *keys = place
+    shown = ""
+    for before, key in zip((section, *keys), keys, strict=False):
+        if isinstance(key, int):
+            shown += f" number {key + 1}"
+        else:
+            between = " " if not shown else ", " if isinstance(before, int) else "."
+            shown += f"{between}{one_line(key)}"
+    return f"[{one_line(section)}]{shown}"
 
 
 def _known(place: list[str]) -> list[str]:

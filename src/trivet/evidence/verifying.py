@@ -128,7 +128,7 @@ def verify(
     Parameters
     ----------
     folder
-        The folder of the evidence.
+        The folder of the evidence, or of the audit that it is in.
     key
         The public key, PEM, which has to come from the signer by another way. Signed evidence needs it.
     inputs
@@ -151,7 +151,7 @@ def verify(
     """
     if files_only and again:
         raise UsageError("the audit runs again on its inputs, which are left out; drop one of the two.")
-    place = Path(folder)
+    place = _place_of(Path(folder))
     content = _read_all(place)
     index = _object(content.get(INDEX))
     verifier = None if key is None else Verifier(Path(key))
@@ -407,6 +407,12 @@ def _root(case: _Case, dossier: Dossier) -> Path:
                 found.append((folder, digest))
     exact = [folder for folder, digest in found if digest == configuration.sha256]
     return next(iter((*exact, *(folder for folder, _ in found))), here)
+
+
+def _place_of(folder: Path) -> Path:
+    """Return the folder of the evidence where that of its audit is named."""
+    own = any((folder / name).exists() for name in (INDEX, SUMS, STATEMENT))
+    return folder if own or not (folder / FOLDER).is_dir() else folder / FOLDER
 
 
 def _read_all(place: Path) -> dict[str, bytes]:

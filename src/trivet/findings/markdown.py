@@ -16,7 +16,8 @@ __all__ = ["findings_markdown", "plain"]
 #: Findings that the card lists.
 MOST_LINES: Final = 12
 #: Characters that mean something in Markdown, in HTML or to GitHub and GitLab, or begin what does.
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!:\"']|(?<=[wW]{3})\.|(?<=[gG][hH])-")
+#: A colon before a space begins nothing.
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!\"']|:(?! )|(?<=[wW]{3})\.|(?<=[gG][hH])-")
 #: A command, or the one setting that an action names, between backticks.
 _CODE: Final = re.compile(r"`(trivet [a-z -]+|contract)`")
 _MOST_TABLE_CHARACTERS: Final = 300
@@ -74,7 +75,7 @@ def _told(lines: Sequence[Line], levels: Sequence[Level]) -> Iterator[str]:
         if finding.level not in levels:
             continue
         decided = "".join(f" *{_cell(each)}*" for each in (finding.waiver, finding.decision) if each)
-        measured = "" if number < MOST_LINES else f" {_cell(line.name)}&#58; {_cell(line.measured)}."
+        measured = "" if number < MOST_LINES or not line.value else f" {_cell(line.told)}."
         said = f"**{_cell(finding.title)}.** {_cell(finding.message)}{decided}{measured}"
         yield said if finding.level in {"note", "pass"} else f"{said}\n\n{_what_to_do(finding)}"
 

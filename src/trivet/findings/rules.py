@@ -7,7 +7,17 @@ from typing import Final
 
 from trivet.place import EVERY, matches
 
-__all__ = ["BASELINE", "CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "WAIVER", "Rule", "rule_about"]
+__all__ = [
+    "BASELINE",
+    "CATALOGUE",
+    "CAUTION",
+    "IMPACT",
+    "METRIC",
+    "REQUIREMENT",
+    "WAIVER",
+    "Rule",
+    "rule_about",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ WAIVER: Final = "policy.waiver"
 BASELINE: Final = "policy.baseline"
 IMPACT: Final = "fairness.disparate-impact"
 METRIC: Final = "fairness.metric"
+CAUTION: Final = "fairness.caution"
 _RULES: Final = (
     Rule(
         id=REQUIREMENT,
@@ -254,7 +265,7 @@ _RULES: Final = (
         places=("fairness.audit.subgroups",),
     ),
     Rule(
-        id="fairness.caution",
+        id=CAUTION,
         title="What has to be known before the numbers?",
         why="A column that tells the label, a group of a few rows or a proxy of the group can make every "
         "other figure of the audit mean something else.",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trivet.audited import JudgedPart, demonstrates, network_of, verdicts_of
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
-from trivet.findings.rules import REQUIREMENT
+from trivet.findings.rules import CAUTION, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES
 from trivet.policy.names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
@@ -51,6 +51,9 @@ MOST_PARTS: Final = 3
 MOST_GROUPS: Final = 4
 MOST_ATTRIBUTES: Final = 3
 _DIGEST_DIGITS: Final = 64
+#: Rules whose findings say something and measure nothing.
+_UNMEASURING: Final = frozenset({CAUTION, WAIVER})
+_CLAUSE_CHARACTERS: Final = 140
 #: Outside of these a number is written as an amount.
 SMALLEST, LARGEST = 1e-3, 1e3
 NOT_AUDITED: Final = "not audited"
@@ -136,7 +139,7 @@ class Line:
         What was measured, of which group, network, model or mechanism; and what became of a breach since the
         baseline.
     value
-        As people read it.
+        As people read it; empty for a caution or a waiver, which measure nothing.
     interval
         Its ends and level; empty without.
     required
@@ -158,6 +161,11 @@ class Line:
     def measured(self) -> str:
         """Return value and interval."""
         return f"{self.value} ({self.interval})" if self.interval else self.value
+
+    @property
+    def told(self) -> str:
+        """Return name and measurement."""
+        return f"{self.name}: {self.measured}" if self.value else self.name
 
 
 @dataclass(frozen=True)
@@ -328,13 +336,16 @@ def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     return Line(
         finding=finding,
         name=f"{name[:1].upper()}{name[1:]}{since}",
-        value=_value(finding.value),
+        value="" if finding.rule in _UNMEASURING else _value(finding.value),
         interval=_interval(finding),
         required=finding.title if finding.rule == REQUIREMENT else finding.required,
     )
 
 
 def _name(record: Mapping[str, Any], finding: Finding) -> str:
+    if finding.rule in _UNMEASURING:
+        clause = finding.message.partition(". ")[0].partition("; ")[0].removesuffix(".")
+        return one_line(f"{finding.value or finding.title}: {clause}", limit=_CLAUSE_CHARACTERS)
     # Of the published figure, which is elsewhere in the record, or of the policy, which is not in it.
     if finding.rule.startswith(("correction.", "policy.")) and finding.rule != REQUIREMENT:
         return finding.title

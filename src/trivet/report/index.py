@@ -72,6 +72,10 @@ class Damaged:
     why: str
 
 
+#: What marks the evidence of an audit, which in the audit's own folder does not count again.
+_EVIDENCE: Final = "evidence.json"
+
+
 @dataclass(frozen=True)
 class Found:
     """All audits of a folder, the latest first, and what cannot be read."""
@@ -86,9 +90,12 @@ def find_audits(folder: str | Path) -> Found:
     folder = require_path(Path(folder), "folder", wanted=FOLDER, error=DataError, advice=advice)
     audits: list[FoundAudit] = []
     damaged: list[Damaged] = []
+    runs: set[Path] = set()
     for place, names in _folders(folder):
+        if METRICS in names:
+            runs.add(place)
         for name, read in _READERS.items():
-            if name in names:
+            if name in names and not (_EVIDENCE in names and place.parent in runs):
                 try:
                     audits.append(read(folder / place, place, names))
                 except Exception as error:  # noqa: BLE001 - an untrusted file costs its own row alone

@@ -84,7 +84,7 @@ def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Nodes:
     told = [writer.said(f" {finding.message}")]
     if not listed:
         required = f"; required: {line.required}" if line.required else ""
-        told.append(writer.said(f" {line.name}: {line.measured}{required}."))
+        told.append(writer.said(f" {line.told}{required}."))
     if finding.decision:
         told.append(writer.said(f" {finding.decision}"))
     if finding.waiver:

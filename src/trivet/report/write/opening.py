@@ -114,7 +114,7 @@ def _line(line: Line, tell: Tell) -> str:
         _icon(line.tone),
         f'<span class="word">{word}</span>',
         f'<a class="name" href="#{anchor}">{escape_html(line.name)}</a>',
-        f'<span class="measured">{_measured(line, tell)}</span>',
+        f'<span class="measured">{_measured(line, tell)}</span>' if line.value else "",
         f'<span class="required">{escape_html(line.required)}</span>' if line.required else "",
     ]
     return f'<li class="{line.tone}">{" ".join(filter(None, cells))}</li>'
@@ -210,7 +210,7 @@ def _finding(line: Line, tell: Tell, *, listed: bool, explained: dict[_Meaning, 
         f'<span class="leg">{escape_html(HEADINGS.get(finding.leg, finding.leg))}</span></h3>'
     )
     facts = {
-        "Measured": "" if listed else f"{escape_html(line.name)}: {_measured(line, tell)}",
+        "Measured": "" if listed or not line.value else f"{escape_html(line.name)}: {_measured(line, tell)}",
         "Required": "" if listed else escape_html(line.required),
         "Why it matters": why,
         "Waiver": escape_html(finding.waiver),

@@ -54,9 +54,7 @@ def _card(document: Document, summary: Summary, figures: str) -> str:
     told += ["\\hfill ".join(shown)] if shown else []
     for line in lines:
         required = f"; required: {escape_tex(line.required)}" if line.required else ""
-        told.append(
-            f"\\textbf{{{line.finding.level}}} {escape_tex(line.name)}: {escape_tex(line.measured)}{required}"
-        )
+        told.append(f"\\textbf{{{line.finding.level}}} {escape_tex(line.told)}{required}")
     told += [f"and {more} more below"] if more else []
     body = "\\par\\smallskip\n".join(told)
     rule = "\\noindent\\rule{\\columnwidth}{0.8pt}\\par\n"

@@ -52,7 +52,7 @@ def _card(document: Document, summary: Summary, figures: str) -> str:
     legs = [_leg(leg, pictures.get(leg.leg), figures) for leg in summary.legs]
     listed = [
         f"(tone: {escape_typst(line.tone)}, level: {escape_typst(line.finding.level)}, "
-        f"name: {_breakable(line.name)}, measured: {_breakable(line.measured)}, "
+        f"name: {_breakable(line.name)}, measured: {_breakable(line.measured) if line.value else 'none'}, "
         f"required: {_breakable(line.required)})"
         for line in lines
     ]
