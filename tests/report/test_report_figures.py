@@ -66,8 +66,8 @@ ALL = (
     "fairness_audit_subgroups",
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
-    "effects_matrix",
     "effects_frontier",
+    "effects_matrix",
     "effects_classes",
 )
 #: Of pages alone: no record has them.
@@ -83,8 +83,8 @@ OWN = (
     "fairness_audit_features",
     "fairness_audit_calibration",
     "fairness_audit_subgroups",
-    "effects_matrix",
     "effects_frontier",
+    "effects_matrix",
     "effects_classes",
 )
 NAMES = tuple(name for name in ALL if name not in OWN)

@@ -376,15 +376,6 @@ _SHOWN: Final = ("row", "column", "before", "after", "change", "low", "high", "o
 
 FIGURES: Final = (
     FigureRow(
-        "effects_matrix",
-        "effects",
-        draw_effects,
-        alt_effects,
-        tuple(f"effects.*.{name}" for name in _SHOWN),
-        wide=lambda _: True,
-        present=has_effects,
-    ),
-    FigureRow(
         "effects_frontier",
         "effects",
         draw_frontier,
@@ -392,6 +383,15 @@ FIGURES: Final = (
         ("frontiers",),
         wide=lambda _: True,
         present=has_frontier,
+    ),
+    FigureRow(
+        "effects_matrix",
+        "effects",
+        draw_effects,
+        alt_effects,
+        tuple(f"effects.*.{name}" for name in _SHOWN),
+        wide=lambda _: True,
+        present=has_effects,
     ),
     FigureRow(
         "effects_classes",
