@@ -125,7 +125,7 @@ def test_the_report_is_drawn_again_from_the_record_alone(finished, trivet):
         (("touches = 1", "touchs = 1"), 2, "did you mean touches?"),
         (("touches = 1", "touches = 93"), 2, "touches is 93, more than the 92 cells"),
         (("epsilon = 1.0", "epsilon = 0"), 2, "[privacy] plan.epsilon should be greater than 0"),
-        (('audits = ["done/mechanism.json", "done/membership.json"]', "audits = [3]"), 2, "audits.0"),
+        (('audits = ["done/mechanism.json", "done/membership.json"]', "audits = [3]"), 2, "audits number 1"),
         (("[fairness]\naudits =", "[fairness]\naudit ="), 2, "did you mean audits?"),
         (("kind =", "kinds ="), 2, "did you mean kind?"),
     ],

@@ -240,7 +240,8 @@ def match(
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise CheckpointError(
-            f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}."
+            f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}. "
+            "Give the architecture that it was saved from, such as --arch package.module:factory of its code."
         )
     claims = {
         number: state[layer.key]
