@@ -60,7 +60,7 @@ def test_the_card_comes_first_and_then_what_to_do_about_each_breach(gate, audite
     text = gate(audited, "--require", MISSED, "--config", audited / "waived.toml")[1]
     lines = text.splitlines()
     assert lines[0] == "✗ FAILED  An example audit"
-    assert lines[1] == "  against 1 requirement and the defaults, 10 waived"
+    assert lines[1] == "  against 1 requirement and the default rules, 10 waived"
     levels = [
         line.split()[1]
         for line in lines[8:]

@@ -36,7 +36,7 @@ def test_a_breach_fails_and_the_worst_comes_first():
     assert (found.word, found.tone, found.against) == (
         "FAILED",
         "bad",
-        "against 1 requirement and the defaults",
+        "against 1 requirement and the default rules",
     )
     levels = [line.finding.level for line in found.lines]
     assert levels == sorted(levels, key=["breach", "warning", "note", "pass"].index)
@@ -105,7 +105,7 @@ def test_without_a_breach_an_audit_has_passed():
         scanned, scan=replace(scanned.scan, verdict="no evidence", suspected_label=None), strip=None
     )
     found = summary(own_record(clean))
-    assert (found.word, found.tone, found.against) == ("PASSED", "good", "against the defaults alone")
+    assert (found.word, found.tone, found.against) == ("PASSED", "good", "against the default rules")
 
 
 def test_what_comes_with_trivet_is_a_demonstration_until_a_policy_judges_it():

@@ -112,7 +112,7 @@ def test_the_card_comes_first_with_a_line_a_finding(study_page):
     card = study_page[study_page.index('<section class="card bad"') :]
     card = card[: card.index("</section>")]
     text = " ".join(Page(card).text.split())
-    assert "! FAILED against the defaults alone 1 breach, 1 warning, 1 note, 2 passes" in text
+    assert "! FAILED against the default rules 1 breach, 1 warning, 1 note, 2 passes" in text
     assert '<p class="provenance">2026-11-30 UTC, trivet 0.0.0, seed 0</p>' in study_page
     words = re.findall(r'</span> <span class="word">(\w+)</span>', card)
     assert words == ["breach", "warning", "note", "pass", "pass"]

@@ -312,7 +312,7 @@ def _outcome(
 
 def _against(requirements: Sequence[Finding], findings: Sequence[Finding]) -> str:
     number = len(requirements)
-    own = f"{number} requirement{'s'[: number != 1]} and the defaults" if number else "the defaults alone"
+    own = f"{number} requirement{'s'[: number != 1]} and the default rules" if number else "the default rules"
     waived = sum(bool(each.waiver) for each in findings)
     since = any(each.baseline for each in findings)
     return f"against {own}{' and a baseline' if since else ''}{f', {waived} waived' if waived else ''}"

@@ -205,7 +205,8 @@ class TableSettings(TableOptions):
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
                 f"expected one of {{prediction}}, {{score}}, {{selected}}, {{outcome}}, {{rank}} and "
-                f"{{estimator}}, found {found}: what is to be audited, or should models be fitted?"
+                f"{{estimator}}, found {found}: name the column that is to be audited, or an "
+                "estimator that is to be fitted."
             )
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
