@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
@@ -415,7 +416,7 @@ def _judged(attribute: Mapping[str, Any], one: Mapping[str, Any], worst: Level) 
 
 
 def _farthest(record: Mapping[str, Any], place: str, judged: Mapping[str, Any], compared: str) -> Measured:
-    """Return the figure of the group that the verdict rests on; the verdict where none is."""
+    """Return the figure of the group that the verdict rests on, and its ends; the verdict where none is."""
     groups, verdict = judged["groups"], judged["verdict"]
     least = SMALLEST_SHARE * sum(group["rows"] for group in groups)
     # As the reason chooses: the most unlike of those with the verdict, large ones or disparate ones.
@@ -430,7 +431,12 @@ def _farthest(record: Mapping[str, Any], place: str, judged: Mapping[str, Any], 
     chosen = most_unlike([figure for _, figure in concerned], rows, differences=compared == "difference")
     if chosen is None:
         return Measured(f"{place}.verdict", verdict)
-    return measured_at(record, f"{place}.groups.{concerned[chosen][0]}.{compared}")
+    number = concerned[chosen][0]
+    found = measured_at(record, f"{place}.groups.{number}.{compared}")
+    # The verdict uses the ends that hold for all comparisons at once.
+    ends = "difference" if compared == "difference" else "simultaneous"
+    low, high = (groups[number][f"{ends}_{end}"] for end in ("low", "high"))
+    return found if low is None and high is None else replace(found, low=low, high=high)
 
 
 def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:

@@ -215,7 +215,7 @@ def test_a_requirement_is_not_met_by_the_groups_that_are_left():
     for text in ("fairness.disparate_impact >= 0.8", "fairness.selection_rate_ratio >= 0.8"):
         (found,) = judge(record, parse_requirements([text]))
         assert (found.met, found.found, found.breaching) == (False, None, 2)
-        assert found.subject == "group 'b' of attribute 'g'"
+        assert found.subject == "result of b (g)"
 
 
 def test_the_number_of_rows_without_a_value_is_withheld_with_their_group(tmp_path):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from trivet.findings.finding import Finding
 from trivet.findings.rules import REQUIREMENT
 from trivet.findings.summary import Line, Summary
 from trivet.report.text import tree
@@ -60,8 +61,9 @@ def findings_blocks(writer: Writer, summary: Summary) -> tree.Nodes:
         return []
     on_card = {line.finding.id for line in summary.cut(MOST_LINES)[0]}
     blocks: tree.Nodes = [*_heading(writer, "findings", "Findings", 1)]
+    explained: dict[tuple[str, str, str], Finding] = {}
     for line in summary.lines:
-        blocks += _finding(writer, line, listed=line.finding.id in on_card)
+        blocks += _finding(writer, line, listed=line.finding.id in on_card, explained=explained)
     blocks += _heading(writer, "policy", "Policy", 2)
     rows = [line for line in summary.lines if line.finding.rule == REQUIREMENT]
     items = [[writer.said(line.required, code=True), writer.said(f": {outcome_of(line)}")] for line in rows]
@@ -77,8 +79,10 @@ def _heading(writer: Writer, identifier: str, title: str, level: int) -> tree.No
     return writer.section(tree.Section(identifier, None, level, [tree.text(title)], appendix=False))
 
 
-def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Nodes:
-    """Write what a finding means in a paragraph or two, a pass in one."""
+def _finding(
+    writer: Writer, line: Line, *, listed: bool, explained: dict[tuple[str, str, str], Finding]
+) -> tree.Nodes:
+    """Write what a finding means in a paragraph or two, in one where it passed or another says the same."""
     finding = line.finding
     head = {"t": "Strong", "c": [writer.said(f"{finding.level.capitalize()}: {_ended(finding.title)}")]}
     told = [writer.said(f" {finding.message}")]
@@ -89,11 +93,14 @@ def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Nodes:
         told.append(writer.said(f" {finding.decision}"))
     if finding.waiver:
         told.append(writer.said(f" {finding.waiver[:1].upper()}{finding.waiver[1:]}."))
-    blocks: tree.Nodes = [_paragraph([head, *told])]
-    if finding.level != "pass":
-        advice = [writer.said(f"{finding.why} "), *_prose(writer, finding.action)]
-        blocks.append(_paragraph([*advice, writer.said(f" ({finding.source}.)")]))
-    return blocks
+    meaning = (finding.why, finding.action, finding.source)
+    if finding.level == "pass":
+        return [_paragraph([head, *told])]
+    first = explained.setdefault(meaning, finding)
+    if first is not finding:
+        return [_paragraph([head, *told, writer.said(f" (See “{first.title}”.)")])]
+    advice = [writer.said(f"{finding.why} "), *_prose(writer, finding.action)]
+    return [_paragraph([head, *told]), _paragraph([*advice, writer.said(f" ({finding.source}.)")])]
 
 
 def _prose(writer: Writer, text: str) -> tree.Nodes:

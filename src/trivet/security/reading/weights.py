@@ -240,8 +240,7 @@ def match(
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise CheckpointError(
-            f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}. "
-            "Give the architecture that it was saved from, such as --arch package.module:factory of its code."
+            f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}."
         )
     claims = {
         number: state[layer.key]
