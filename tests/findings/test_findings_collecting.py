@@ -155,15 +155,6 @@ def test_a_finding_has_the_value_of_its_place_with_its_interval(own):
     assert (impact.value, impact.low, impact.high) == (group["disparate_impact"]["value"], *ends)
 
 
-def test_a_finding_has_the_ends_that_its_sentence_gives(own):
-    """Both are those that hold for all comparisons at once, which the verdict uses."""
-    findings = by_id(findings_of(own)).values()
-    compared = [each for each in findings if each.rule == "fairness.disparate-impact" and each.low is not None]
-    assert len(compared) > 1
-    for finding in compared:
-        assert f"({finding.low:.3f} to {finding.high:.3f}" in finding.message, finding.id
-
-
 def test_every_number_of_a_message_comes_from_the_record(own):
     """Move every number of the record a little: no message keeps a decimal of its own."""
     record = changed(changed(own, "security.scan.contract.finding", None), "security.scan.reason", "Why.")
