@@ -265,9 +265,10 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
             except UsageError as error:
                 lacking.append(f"--{option}: {str(error).removesuffix('.').removesuffix('?')}")
         named = {name for _, name in _named(given)}
-        values = _values_of(
-            opened, [each for place, each in enumerate(opened.columns) if place < SHOWN or each.name in named]
-        )
+        looked_at = [each for place, each in enumerate(opened.columns) if place < SHOWN or each.name in named]
+        values: dict[str, list[str]] = {}
+        with suppress(TrivetError):  # a hint only: what is wrong with the rows is the audit's to say
+            values = _values_of(opened, looked_at)
         if "positive" not in given:
             judged = (given[name] for name in ("label", "prediction") if name in given)
             said = dict.fromkeys(value for name in judged for value in values.get(name, ()))

@@ -307,7 +307,8 @@ def _outcome(
         return UNJUDGED, "nothing in it is held against a threshold" if findings else "no findings are given"
     if not requirements and all(_is_demonstration(record, each) for each in gating):
         return DEMONSTRATION, "on what comes with trivet: nothing in it counts as a breach"
-    return PASSED, against
+    doubtful = [f"{leg.leg} is {leg.word}" for leg in legs if leg.tone in {"bad", "unsure"}]
+    return PASSED, f"{against}, though {' and '.join(doubtful)}" if doubtful else against
 
 
 def _against(requirements: Sequence[Finding], findings: Sequence[Finding]) -> str:
