@@ -108,6 +108,14 @@ def test_without_a_breach_an_audit_has_passed():
     assert (found.word, found.tone, found.against) == ("PASSED", "good", "against the default rules")
 
 
+def test_a_pass_says_which_verdict_is_not_settled():
+    scanned = example_scan().audit[0]
+    suspicious = replace(scanned, scan=replace(scanned.scan, verdict="suspicious"), strip=None)
+    found = summary(own_record(suspicious))
+    assert found.word == "PASSED"
+    assert found.against == "against the default rules, though security is suspicious"
+
+
 def test_what_comes_with_trivet_is_a_demonstration_until_a_policy_judges_it():
     demo = embedded(example_record())
     assert (summary(demo).word, summary(demo).tone) == ("DEMONSTRATION", "note")
