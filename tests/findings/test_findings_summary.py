@@ -113,7 +113,7 @@ def test_a_pass_says_which_verdict_is_not_settled():
     suspicious = replace(scanned, scan=replace(scanned.scan, verdict="suspicious"), strip=None)
     found = summary(own_record(suspicious))
     assert found.word == "PASSED"
-    assert found.against == "against the default rules, though security is suspicious"
+    assert found.against == "against the default rules, though security is suspicious, label 4"
 
 
 def test_what_comes_with_trivet_is_a_demonstration_until_a_policy_judges_it():
