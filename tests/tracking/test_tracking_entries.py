@@ -75,7 +75,7 @@ def test_the_published_study_is_not_among_the_metrics():
 def test_tags_hold_gate_verdicts_and_digests(entries):
     tags = entries.tags
     assert tags["trivet.gate"] == "failed"
-    assert tags["trivet.against"].startswith("against the defaults")
+    assert tags["trivet.against"].startswith("against the default rules")
     assert int(tags["trivet.findings.breach"]) > 0
     assert tags["trivet.verdict/security/scan/poisened_model_4.pth"] == "backdoored, label 4"
     same = [tags[name] for name in tags if name.startswith("trivet.verdict/privacy/mechanisms/")]
