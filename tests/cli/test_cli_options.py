@@ -13,6 +13,7 @@ from annotated_types import Ge
 from cyclopts import App
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from trivet.cli.commands import COMMANDS
 from trivet.cli.main import app as trivet
@@ -174,7 +175,7 @@ def test_every_command_has_two_examples_that_are_valid_and_says_its_exit_codes(w
         typed = typed_in(example)
         assert typed[: len(words.split())] == words.split()
         trivet.parse_args(typed, exit_on_error=False, print_error=False)
-    trivet([*words.split(), "--help"])
+    trivet([*words.split(), "--help"], console=Console(width=80))  # a console is kept, with its width
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     if command.examples:
