@@ -244,8 +244,8 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
-        ``not looked at``, ``few trainings`` or ``suppressed``.
+        ``missing groups``, ``nobody selected``, ``everybody selected``, ``labels alike``, ``columns``,
+        ``small group``, ``proxies``, ``rows``, ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
     """
 
