@@ -1,11 +1,11 @@
 """Settings of an audit of predictions and of a comparison of models."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Share
+from trivet.settings import A_VALUE, Count, SettingError, Share
 from trivet.tables.settings import CellReading
 from trivet.wording import quote
 from trivet.work.own_code import OWN_CODE
@@ -143,13 +143,13 @@ class TableOptions(CellReading):
     """
 
     label: Name | None = None
-    positive: str | None = None
+    positive: str | None = field(default=None, metadata=A_VALUE)
     sensitive: tuple[Name, ...] = ()
-    privileged: str | None = None
+    privileged: str | None = field(default=None, metadata=A_VALUE)
     prediction: Name | None = None
     score: Name | None = None
     cut: float | str | None = None
-    score_range: str | None = None
+    score_range: str | None = field(default=None, metadata=A_VALUE)
     favourable: Favourable = "high"
     selected: Name | None = None
     total: Name | None = None
@@ -160,7 +160,7 @@ class TableOptions(CellReading):
     bins: str | None = None
     one_hot: str | None = None
     missing: Missing = "refuse"
-    exclude: str | None = None
+    exclude: str | None = field(default=None, metadata=A_VALUE)
     outcome: Name | None = None
     rank: Name | None = None
     query: Name | None = None
