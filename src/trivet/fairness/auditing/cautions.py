@@ -216,8 +216,8 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         yield Caution(
             "leakage",
             f"{_alone(telling.label)} the label almost always (an area under the ROC curve of {LEAKING_AUC} "
-            f"or more, or {LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is "
-            f"known before the decision. {left(telling.label)}",
+            f"or more, or {LEAKING_SHARE:.0%} fewer errors than always guessing the more frequent label): "
+            f"check whether that is known before the decision. {left(telling.label)}",
         )
     if telling.prediction:
         is_it = "is it" if len(telling.prediction) == 1 else "are they"
