@@ -94,7 +94,8 @@ class TableOptions(CellReading):
     Attributes
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
-    positive : The label that counts as positive; not needed for 0 and 1, or true and false.
+    positive : The label that counts as positive, or V,V where several do, as yes,1 of labels yes and
+        predictions 1; not needed for 0 and 1, or true and false.
     sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
         several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
