@@ -206,6 +206,7 @@ def measure_effects(
             *system.notes,
             *(() if system.study else _reasons(effects)),
         ),
+        budget=settings.budget,
     )
 
 
@@ -246,12 +247,12 @@ def _of_repairs(
     )
     facts: dict[str, int | str] = {}
     if found.repaired:
-        used, held_out = subject.images.split(0.5, seed=seed)
+        used, held_out = subject.divided(seed=seed)
         facts = {"network": subject.name, "images": len(held_out), "repair_images": len(used)}
         if subject.members is not None:
             facts["member_images"] = len(subject.members)
     rows = repairs.repair_interventions([method.name for method in subject.methods])
-    return _Part(rows, subject.measurements, found.changes, facts, found.classes, found.frontiers)
+    return _Part(rows, subject.columns, found.changes, facts, found.classes, found.frontiers)
 
 
 @dataclass(frozen=True)

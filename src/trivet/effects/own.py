@@ -15,6 +15,10 @@ from trivet.wording import one_line
 __all__ = ["audit_effects", "own_system"]
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from trivet.datasets import ImageSet
     from trivet.effects.predictions import ScoredRows
     from trivet.effects.repairs import RepairSubject
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from trivet.fairness.auditing.rows import AuditRows
     from trivet.security.checkpoint import ScanInput
     from trivet.security.scanning.scan import Scan
+
+    Mended = tuple[str, Mapping[str, NDArray[Any]]]
 
 NO_TORCH: Final = "Private training was not measured: it needs PyTorch, which the extra security installs."
 
@@ -31,6 +37,7 @@ def own_system(
     *,
     scanned: "tuple[ScanInput, Scan] | None" = None,
     members: "ImageSet | None" = None,
+    mended: "Mended | None" = None,
     table: TableSettings | None = None,
     audit: FairnessAudit | None = None,
     seed: int = 0,
@@ -45,6 +52,8 @@ def own_system(
         A network with its images, and its scan.
     members
         Images that the network was trained on.
+    mended
+        Method and weights of the repair that the audit made of it.
     table
         A table with an estimator, or with predictions.
     audit
@@ -52,7 +61,7 @@ def own_system(
     seed
         Of rows that are drawn, as in the audit.
     """
-    repairs = None if scanned is None else _network(settings, *scanned, members=members)
+    repairs = None if scanned is None else _network(settings, *scanned, members=members, mended=mended)
     tabled: TableSubject | None = None
     scored: ScoredRows | None = None
     if table is not None:
@@ -158,10 +167,15 @@ def _assembled(
 ) -> System:
     notes: tuple[str, ...] = ()
     pairs: Any = ()
+    if repairs is not None and repairs.members is None:
+        from trivet.effects.repairs import NO_MEMBERS  # noqa: PLC0415 - PyTorch
+
+        notes = (NO_MEMBERS,)
     if audit is not None:
         from trivet.effects.noise import audited_pairs  # noqa: PLC0415 - SciPy
 
-        pairs, notes = audited_pairs(audit)
+        pairs, said = audited_pairs(audit)
+        notes = (*notes, *said)
     private = tabled is not None and settings.private is not False
     if private and settings.private is None and not _has_torch():
         private, notes = False, (*notes, NO_TORCH)
@@ -183,22 +197,28 @@ def _has_torch() -> bool:
 
 
 def _network(
-    settings: EffectSettings, subject: "ScanInput", found: "Scan", *, members: "ImageSet | None"
+    settings: EffectSettings,
+    subject: "ScanInput",
+    found: "Scan",
+    *,
+    members: "ImageSet | None",
+    mended: "Mended | None",
 ) -> "RepairSubject":
     from trivet.effects.repairs import own_network  # noqa: PLC0415 - PyTorch
-    from trivet.security.repairs.methods import REPAIRS, repair_method  # noqa: PLC0415
+    from trivet.security.repairs.methods import REPAIRS  # noqa: PLC0415
 
     named = (settings.repairs,) if isinstance(settings.repairs, str) else settings.repairs
-    if named == (ALL,):
-        named = tuple(REPAIRS)
-    elif named == (AUTO,):
-        named = CHEAP if found.result.suspected_label is None else (*CHEAP, "unlearn")
-    names = tuple(repair_method(name).name for name in named)
-    return own_network(subject, found, names, members=_not_shown(members, subject.images))
+    methods = None if named == (AUTO,) else tuple(REPAIRS) if named == (ALL,) else named
+    return own_network(
+        subject,
+        found,
+        methods,
+        members=_not_shown(members, subject.images),
+        mended=mended,
+        unhurried=settings.budget is not None,
+    )
 
 
-#: The repairs that take least; none of them needs a trigger.
-CHEAP: Final = ("clp", "fst", "i-bau", "anp")
 #: With more of them among the images of the scan than this share, the two sets are not two.
 TOLERATED_OVERLAP: Final = 0.1
 

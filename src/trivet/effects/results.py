@@ -293,6 +293,8 @@ class EffectMatrix(
         Remedies of the table, and of the network, in all figures at once.
     notes
         What was left aside, and what the figures rest on, a sentence each.
+    budget
+        Seconds that the effects were given; None where none were named.
     """
 
     interventions: tuple[Intervention, ...]
@@ -318,6 +320,7 @@ class EffectMatrix(
     classes: tuple[ClassChange, ...] = ()
     frontiers: tuple[Frontier, ...] = ()
     notes: tuple[str, ...] = ()
+    budget: float | None = None
 
 
 @dataclass(frozen=True)
