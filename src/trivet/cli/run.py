@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trivet.audit import keep_parts, run_audit
+from trivet.audit import keep_parts, run_audit, save_audit
+from trivet.audit.by_leg import path_digest
 from trivet.audit.files import invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
-from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, WEIGHTS, draw, prepare_folder, save_arrays
+from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -36,14 +37,12 @@ from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
 from trivet.record import (
-    DECISIONS,
     METRICS,
     as_json,
     load_record,
     make_manifest,
     refuse_unfinished,
     save_manifest,
-    save_record,
 )
 from trivet.security.settings import ProfileName
 from trivet.verdict import LEGS
@@ -348,6 +347,11 @@ def _show(record: Mapping[str, Any], path: str, form: str) -> str:
     return form.format(value) if "{}" in form else format(value, form)
 
 
+def _array_digests(files: Sequence[Path]) -> dict[str, str | None]:
+    """Return the SHA-256 of each file of arrays, which have no record of their own."""
+    return {file.name: path_digest(file) for file in files if file.suffix == ".safetensors"}
+
+
 @command
 def run(
     config: Path | None = None,
@@ -392,9 +396,7 @@ def run(
             remove_result(folder / name)
         done = run_audit(settings, progress=progress, parts=parts)
         origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
-        record_files = save_record(done.record, done.triggers, folder)
-        arrays = save_arrays(done.weights, folder / WEIGHTS)
-        arrays += save_arrays(done.decisions, folder / DECISIONS)
+        record_files = save_audit(done, folder)
         plain = as_json(done.record)
         found = gating.findings(plain)
         made = made_of({"trivet": version("trivet"), "started": started.isoformat(), "inputs": done.inputs})
@@ -409,12 +411,12 @@ def run(
             seconds=seconds,
             pdf_engine=drawn.pdf_engine,
             started=started,
-            origin=origin_files,
+            origin={**origin_files, "arrays": _array_digests(record_files)},
         )
         manifest_file = save_manifest(manifest, folder)
         # Last: a run that fails has none.
         finding_files = write_findings(found, folder, origin=origin)
-        files = (*drawn.files, *record_files, *finding_files, *arrays, manifest_file)
+        files = (*drawn.files, *record_files, *finding_files, manifest_file)
         parts.remove()
     if json:
         print_json(
