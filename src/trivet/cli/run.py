@@ -15,6 +15,7 @@ from rich.table import Table
 
 from trivet.audit import keep_parts, run_audit, save_audit
 from trivet.audit.by_leg import path_digest
+from trivet.audit.described import lacking
 from trivet.audit.files import invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
@@ -30,7 +31,7 @@ from trivet.cli.terminal import (
     results_console,
 )
 from trivet.comparison.audits import read_manifest
-from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
+from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config, sections_of
 from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
 from trivet.findings.summary import Summary, made_of, summary_of
@@ -132,8 +133,8 @@ def gate(
         _refuse_itself(folder, gating.policy)
     record = load_record(folder)
     plain = as_json(record)
-    if settings is not None and not settings.audit.study:
-        _refuse_without(folder, plain, settings.audit.legs)
+    if settings is not None and config is not None:
+        _refuse_lacking(folder, lacking(settings, sections_of(config), plain))
     found = gating.findings(plain)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
@@ -152,12 +153,12 @@ def gate(
     return int(findings.breached(found))
 
 
-def _refuse_without(folder: Path, record: Mapping[str, Any], legs: Sequence[str]) -> None:
+def _refuse_lacking(folder: Path, missing: Sequence[str]) -> None:
     """Refuse the record of another audit, which has not looked at what the configuration describes."""
-    if lacking := [leg for leg in legs if record[leg] is None]:
+    if missing:
         raise RecordError(
-            f"{one_line(folder, limit=500)} has no {' and no '.join(lacking)} leg, which the configuration "
-            "describes, so nothing is known of it. Run the audit again."
+            f"{one_line(folder, limit=500)} has {', '.join(missing)}, which the configuration describes, so "
+            "nothing is known of it. Run the audit again, or give a file that has a [policy] alone."
         )
 
 
