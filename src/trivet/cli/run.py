@@ -97,8 +97,8 @@ def gate(
     require
         A measurement, a sign and a constant, such as "fairness.disparate_impact >= 0.8"; may be repeated.
     severity
-        A rule and what its findings are, note, warning or breach, such as fairness.caution=breach; may be
-        repeated.
+        A rule, or a requirement as it is written, and what its findings are, note, warning or breach, such as
+        fairness.caution=breach; may be repeated.
     baseline
         The folder of an accepted audit: what it breaches as well, and no better, is a warning.
     tolerance
@@ -193,7 +193,7 @@ def _gating(policy: PolicySection) -> _Gating:
 
     requirements = parse_requirements(policy.require)
     refuse_impossible(requirements)
-    findings.refuse_severities(policy.severity)
+    findings.refuse_severities(policy.severity, [each.text for each in requirements])
     findings.refuse_waivers(policy.waivers, policy.severity)
     tolerances = baseline = None
     if policy.tolerance:
