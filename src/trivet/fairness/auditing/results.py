@@ -247,10 +247,13 @@ class Caution:
         ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
         ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
+    amount : How much of it there is, the larger the worse: rows, a share or a distance; None of what is there
+        or not, and where no figure says it.
     """
 
     kind: str
     message: str
+    amount: float | None = None
 
 
 @dataclass(frozen=True)
