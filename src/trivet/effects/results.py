@@ -295,6 +295,8 @@ class EffectMatrix(
         What was left aside, and what the figures rest on, a sentence each.
     budget
         Seconds that the effects were given; None where none were named.
+    heaviest
+        Largest weight of a row, to which noise in sums of weights is scaled; None where each row counts once.
     """
 
     interventions: tuple[Intervention, ...]
@@ -321,6 +323,7 @@ class EffectMatrix(
     frontiers: tuple[Frontier, ...] = ()
     notes: tuple[str, ...] = ()
     budget: float | None = None
+    heaviest: float | None = None
 
 
 @dataclass(frozen=True)
