@@ -511,7 +511,7 @@ def _refuse_other_images(
     if classes is not None and classes != model.classes:
         raise DataError(
             f"{name} tells {model.classes} classes apart, the images have {classes}; give images of its own "
-            "classes."
+            "classes, numbered from 0."
         )
 
 
