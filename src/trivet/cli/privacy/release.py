@@ -423,10 +423,14 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     for heading in ("", "budget", "spent", "left"):
         table.add_column(heading, justify="right" if heading else "left")
     if state.accounting == "zcdp":
-        table.add_row("rho", state.rho, _shortened(state.spent_rho), _shortened(state.left_rho))
+        table.add_row("rho", *map(_shortened, (state.rho, state.spent_rho, state.left_rho)))
     else:
-        table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
-    table.add_row("delta, basic", state.delta, state.spent_delta, state.left_delta)
+        amounts = (state.epsilon, state.spent_epsilon, state.left_epsilon)
+        table.add_row("epsilon, basic", *map(_shortened, amounts))
+    # A budget in rho has a delta only where groups are shown for one.
+    amounts = (state.delta, state.spent_delta, state.left_delta)
+    if state.accounting != "zcdp" or any(map(float, amounts)):
+        table.add_row("delta, basic", *map(_shortened, amounts))
     if state.spent_pld is not None and state.left_pld is not None:
         table.add_row("epsilon, pld", state.epsilon, f"{state.spent_pld:.6g}", f"{state.left_pld:.6g}")
     console.print(table)
@@ -477,9 +481,9 @@ def _print_entries(state: "LedgerState", console: Console) -> None:
             escape(one_line(entry.time[:16].replace("T", " "))),
             escape(f"{one_line(entry.table)}: {asked}"),
             escape(f"{one_line(entry.mechanism)} {scales}"),
-            "-" if entry.epsilon == "0" else entry.epsilon,
-            *(["-" if entry.rho == "0" else entry.rho] if with_rho else []),
-            *([entry.delta] if with_delta else []),
+            "-" if entry.epsilon == "0" else _shortened(entry.epsilon),
+            *(["-" if entry.rho == "0" else _shortened(entry.rho)] if with_rho else []),
+            *([_shortened(entry.delta)] if with_delta else []),
             entry.state,
         )
     console.print(table)
