@@ -337,7 +337,7 @@ def _regressed(count: int) -> str:
 #: Texts that follow from other values of the record.
 _TEXTS: Final = (
     "reason limits statement why finding note message law remarks group_statement "
-    "reference_why title method description test"
+    "reference_why title method description test decisions"
 )
 WORDING: Final = frozenset(_TEXTS.split())
 #: Verdicts no deeper than this are named also where they are the same.

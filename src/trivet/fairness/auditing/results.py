@@ -244,13 +244,16 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
-        ``not looked at``, ``few trainings`` or ``suppressed``.
+        ``missing groups``, ``nobody selected``, ``everybody selected``, ``labels alike``, ``columns``,
+        ``small group``, ``proxies``, ``rows``, ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
+    amount : How much of it there is, the larger the worse: rows, a share or a distance; None of what is there
+        or not, and where no figure says it.
     """
 
     kind: str
     message: str
+    amount: float | None = None
 
 
 @dataclass(frozen=True)

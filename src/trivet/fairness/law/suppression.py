@@ -62,6 +62,7 @@ _HARMLESS: Final = frozenset(
         "weights",
         "nobody selected",
         "everybody selected",
+        "labels alike",
     }
 )
 #: In place of a reference group that is withheld and that was chosen by its counts, and of the reason.
@@ -109,6 +110,8 @@ def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = N
         If `fewest` is below 1, or counts of rows with weights are missing.
     """
     require(Count, suppress=fewest)
+    # Columns with one value are none of the audit's.
+    counts = None if counts is None else counts.over(*audit.attributes[-1].columns)
     cells, lines, places = _cells(audit, counts)
     levels = protect(cells, lines, fewest=fewest)
     by_group = dict(zip(places, levels, strict=True))

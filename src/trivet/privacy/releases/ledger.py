@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 from pathlib import Path
 from sqlite3 import Connection
@@ -25,6 +24,7 @@ from trivet.privacy.releases.amounts import (
     require_delta,
     require_epsilon,
     require_rho,
+    rounded,
     written,
 )
 from trivet.privacy.releases.charges import (
@@ -350,7 +350,7 @@ class Ledger:
             limit = Charge(budget.epsilon, budget.delta)
             found = worst(charges, total)
             most = max(spent_pld(some, limit) for some in side_by_side(charges))
-            spent = f"{most:.6g} of {self.epsilon}"
+            spent = f"{rounded(most, 6, upwards=True)} of {self.epsilon}"
         else:
             found = worst(charges, total)
             spent = f"{as_text(found.epsilon)} of {self.epsilon}"
@@ -491,8 +491,7 @@ def _rho_within(epsilon: Fraction, delta: Fraction) -> str:
     """Return the largest rho of six digits that is within an epsilon at a delta."""
     from trivet.privacy.accountants import rho_of_epsilon  # noqa: PLC0415 - loads SciPy
 
-    found = Decimal(rho_of_epsilon(float(epsilon), float(delta)))
-    return format(found.quantize(Decimal(1).scaleb(found.adjusted() - 5), ROUND_DOWN), "f")
+    return rounded(rho_of_epsilon(float(epsilon), float(delta)), 6, upwards=False)
 
 
 def _past(old: Ledger) -> PastLedger:

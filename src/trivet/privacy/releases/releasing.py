@@ -421,7 +421,7 @@ def _ready(priced: Priced, prepared: Prepared, table: Table) -> _Ready:
 
 
 def _fingerprint(table: Table, book: Ledger) -> str:
-    return fingerprint(table.path, key=book.fingerprint_key)
+    return fingerprint(table, key=book.fingerprint_key)
 
 
 def _name(table: Table) -> str:
