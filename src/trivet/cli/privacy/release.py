@@ -438,7 +438,10 @@ def _print_state(state: "LedgerState", console: Console) -> None:
         table.add_row("rho", state.rho, spent, left)
     else:
         table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
-    table.add_row("delta, basic", state.delta, state.spent_delta, state.left_delta)
+    # A budget in rho has a delta only where groups are shown for one.
+    deltas = (state.delta, state.spent_delta, state.left_delta)
+    if state.accounting != "zcdp" or any(map(float, deltas)):
+        table.add_row("delta, basic", *deltas)
     if state.spent_pld is not None and state.left_pld is not None:
         spent, left = rounded(state.spent_pld, 6, upwards=True), rounded(state.left_pld, 6, upwards=False)
         table.add_row("epsilon, pld", state.epsilon, spent, left)
