@@ -26,8 +26,8 @@ from trivet.findings.grounds import NUMBER, Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
 from trivet.findings.yardsticks import QUESTION, less_was_looked_at, other_question, settings_of
 from trivet.place import find, parent, parse
+from trivet.place_names import named_place
 from trivet.policy import Measured
-from trivet.policy.names import named_place
 from trivet.policy.places import BOUNDS
 from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished

@@ -11,7 +11,7 @@ from trivet.audited import JudgedPart, demonstrates, network_of, verdicts_of
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
 from trivet.findings.rules import CAUTION, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES
-from trivet.policy.names import named_place, short_name
+from trivet.place_names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
 from trivet.wording import amount, listed, one_line
 
