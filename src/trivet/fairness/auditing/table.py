@@ -32,6 +32,7 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Placed, Scale, score_range
 from trivet.fairness.counting.files import rows_of_none
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
@@ -394,6 +395,10 @@ def audit(
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     rest: dict[str, Any] = dict(options)
+    if unknown := sorted(rest.keys() - AuditOptions.__annotations__.keys()):
+        near = nearest(unknown[0], AuditOptions.__annotations__.keys())
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise TypeError(f"audit() got an unexpected keyword argument {unknown[0]!r}{hint}")
     rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):

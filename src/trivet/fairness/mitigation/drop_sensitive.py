@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -17,6 +18,7 @@ from trivet.fairness.mitigation.classifier import (
     SensitiveFeatures,
     feature_places,
     features_at,
+    fit_rows,
     is_frame,
     sensitive_codes,
     unfitted,
@@ -104,8 +106,12 @@ class DropSensitive(MitigatedClassifier):
                 f"no feature is left: n_features = {self.n_features_in_}, and {len(self.dropped_)} of them "
                 "should not be seen. Give the classifier others."
             )
-        routed = self._routed("estimator", sensitive_features, fit_params)
-        self.estimator_ = unfitted(self.estimator).fit(self._others(features), rows.y, **routed)
+        weights, params = None, fit_params
+        if not get_config()["enable_metadata_routing"]:
+            given = fit_params.pop("sample_weight", None)
+            weights, params = self._weights(rows, given, fit_params)
+        routed = self._routed("estimator", sensitive_features, params)
+        self.estimator_ = fit_rows(self.estimator, self._others(features), rows.y, weights, routed)
         self.classes_ = rows.classes
         self.proxy_auc_, self.proxy_reason_ = self._proxy(features, sensitive_features, len(rows.y))
         return self

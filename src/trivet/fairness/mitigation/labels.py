@@ -335,6 +335,7 @@ class Massaging(MitigatedClassifier):
     promoted_, demoted_ : Places of the rows whose labels were changed, in the order of the ranking.
     """
 
+    _trains: ClassVar[bool] = True
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
 
     def __init__(
