@@ -39,7 +39,7 @@ def run(
     Returns
     -------
     Audit
-        The record, the triggers that belong to it, and what each leg took.
+        The record, its triggers, and the seconds that each leg took.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def load_audit(folder: str | Path) -> AuditRecord:
     Raises
     ------
     RecordError
-        If there is none, or it is none of this version.
+        If there is no record, or it is of another version.
     """
     return load_record(folder)
 
@@ -72,7 +72,7 @@ def compare(before: str | Path, after: str | Path, *, tolerance: Sequence[str] =
     before, after
         Their folders.
     tolerance
-        By how much a measure may differ, such as ``0.01``, ``5%`` or ``fairness.disparate_impact=0.02``.
+        How much a measure may differ, such as ``0.01``, ``5%`` or ``fairness.disparate_impact=0.02``.
 
     Returns
     -------

@@ -194,24 +194,24 @@ def load_checkpoint(
     layers: str | os.PathLike[str] | Mapping[str, str] | None = None,
     reader: Confined | None = None,
 ) -> Checkpoint:
-    """Load a network, strictly, with nothing of the file executed.
+    """Load a network without executing anything in its file.
 
     Parameters
     ----------
     path
         Weights: what ``torch.save`` wrote (a state dict, or anything that holds one or a pickled module),
         ``.safetensors``, a TorchScript or an exported program (``.pt2``), whose code is not read.
-        Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a process of
-        its own, with limits of memory and time.
+        Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a separate process,
+        with limits of memory and time.
     architecture
         Which network weights belong to: a name in `trivet.security.ARCHITECTURES`,
         ``package.module:factory``, ``timm:NAME``, ``torchvision:NAME``, or ``hf:FOLDER`` for a file in a
-        folder that ``save_pretrained`` wrote. A file that holds its network has no use of it.
+        folder that ``save_pretrained`` wrote. Not needed for a file that holds its network.
     expected_label
         The attacker's target label where it is known, for comparison only.
     input_shape, classes
-        (channels, height, width) of the images at hand and the number of their classes. Networks
-        that are not trivet's own are tried on such images; all are held to them.
+        (channels, height, width) of the images at hand and the number of their classes. Every network has to
+        accept such images; those that are not trivet's own are tried on them.
     state_key
         Where the weights stand in the file, with dots between several keys; None takes those that fit.
     layers

@@ -339,7 +339,7 @@ def compare_mitigations(
     split
         The rows' parts; by default they are drawn by `seed`.
     cautions
-        What to know first.
+        Cautions that the result begins with.
     progress
         Called with what is done, and the share of it that is.
 

@@ -36,7 +36,7 @@ class AuditRows:
     label, positive, negative : The label's column, its positive value, and what the others are called.
     groups : Place of each row's group, shape (rows,).
     columns, values : The sensitive columns, and for each group its value in each of them.
-    drawn_from : Rows of the table that these were drawn from; as many where they are all.
+    drawn_from : Number of rows of the table that these were drawn from.
     folded : Values of the label that count as negative together, where they are several, in the whole table.
     weight, weights : Column of weights and what it holds, shape (rows,); None where each row counts once.
     made_of : Columns that sensitive ones are made of.

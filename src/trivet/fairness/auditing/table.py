@@ -386,7 +386,7 @@ def audit(
     Returns
     -------
     FairnessAudit
-        A file gives the same figures as a frame, and what its other columns say of the groups.
+        A file gives the same figures as a frame, and also how well its other columns predict the groups.
 
     Raises
     ------
