@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from dp_accounting import LaplaceDpEvent, get_epsilon_gaussian
+from dp_accounting import LaplaceDpEvent
 from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution, from_laplace_mechanism
 from dp_accounting.rdp import RdpAccountant
 from numpy.typing import NDArray
@@ -220,9 +220,6 @@ Scales = float | Sequence[float] | NDArray[np.float64]
 #: How many answers have it, accordingly.
 Counts = int | Sequence[int] | NDArray[np.int64]
 
-#: More than the solution of the Gaussian's equation errs by, as a part of delta.
-_SOLVED = 1e-9
-
 #: Orders tried for Renyi privacy. The accountant's own end at 1024, which proves nothing for a small
 #: epsilon at a tiny delta; ever larger orders approach the pure guarantee.
 _RDP_ORDERS = tuple((1.0 + np.geomspace(0.1, 1e12, 2000)).tolist())
@@ -390,15 +387,17 @@ class WholeLoss:
             if high > _LARGEST_EPSILON:
                 raise OutOfReachError("the deltas of the answers are above the budget's")
             high *= 2
-        found = float(cast("float", brentq(excess, 0.0, high, xtol=1e-13)))
+        while high > _SMALLEST_EPSILON and excess(high / 16) <= 0:
+            high /= 16
+        found = float(cast("float", brentq(excess, 0.0, high, xtol=high * 1e-14)))
         step = 1e-13
         while excess(found) > 0:
             found, step = found * (1 + step), 2 * step
         return found
 
 
-#: No epsilon above it promises anything.
-_LARGEST_EPSILON = 1e6
+#: Between these an epsilon is looked for; none above promises anything.
+_SMALLEST_EPSILON, _LARGEST_EPSILON = 1e-15, 1e15
 
 
 def epsilon_of_rho(rho: float, delta: float) -> float:
@@ -462,9 +461,10 @@ def gaussian(scale: Scales, queries: Counts, delta: float) -> float:
     Answers of :math:`\sigma_i` are one answer of :math:`\sigma = (\sum_i \sigma_i^{-2})^{-1/2}` (Dong,
     Roth and Su 2022, Corollary 3.3), whose epsilon at delta solves
     :math:`\Phi(\frac{1}{2\sigma} - \epsilon\sigma) - e^\epsilon \Phi(-\frac{1}{2\sigma} - \epsilon\sigma)
-    = \delta`; Balle and Wang 2018, Theorem 8, by dp-accounting.
+    = \delta`; Balle and Wang 2018, Theorem 8. It is rounded upwards, by less than the difference of the two
+    terms loses in double precision.
     """
-    return float(get_epsilon_gaussian(one_gaussian(scale, queries), delta * (1 - _SOLVED)))
+    return WholeLoss.nothing(mu=1 / one_gaussian(scale, queries)).epsilon(delta)
 
 
 def one_gaussian(scale: Scales, queries: Counts) -> float:

@@ -32,10 +32,12 @@ class CellKind(StrEnum):
     APOSTROPHE_GROUPS = "numbers with apostrophes between thousands"
     ODD_GROUPS = "numbers with marks at odd places"
     SIGNED = "numbers with a sign of currency or percent"
+    OTHER_MINUS = "numbers in brackets or with another minus"
     ISO = "dates such as 2024-06-01"
     DAY_FIRST = "dates with the day first"
     MONTH_FIRST = "dates with the month first"
     EITHER_FIRST = "dates with the day or the month first"
+    OTHER_DATE = "dates with a short year or a month in words"
     TRUTH = "true or false"
     MARK = "marks of a missing value"
     TEXT = "texts"
@@ -44,6 +46,9 @@ class CellKind(StrEnum):
 _SPACE: Final = "[ \u00a0\u2009\u202f]"
 _CLOCK: Final = r"([ T]00?:00(:00([.]0+)?)?( ?(Z|[+-]00(:?00)?))?)?"
 _NUMBER: Final = r"(0{1,3}([.,'\u2019 \u00a0]000)+|0+)([.,]0+)?"
+_MONTH: Final = (
+    r"(?i:(jan|feb|m[aäá]r|a[pv]r|ma[iyj]|ju[nlil]|aug|ao[uû]|sep|o[ck]t|nov|de[czs])[a-zà-ÿ]{0,7})"
+)
 _SIGN: Final = r"([$€£¥%]|EUR|USD|GBP|CHF|JPY|CNY|SEK|NOK|DKK|PLN|CZK|INR|AUD|CAD|kr\.?|zł|Fr\.?)"
 #: In this order: what fits an earlier one is not of a later.
 _SHAPES: Final = {
@@ -58,8 +63,12 @@ _SHAPES: Final = {
     CellKind.APOSTROPHE_GROUPS: r"[+-]?0{1,3}(['\u2019]000)+([.]0*)?",
     CellKind.ODD_GROUPS: r"[+-]?0[0.]*,0+|[+-]?0[0,]*[.]0+",
     CellKind.SIGNED: rf"[+-]?{_SIGN} ?[+-]?{_NUMBER}|[+-]?{_NUMBER} ?{_SIGN}",
+    CellKind.OTHER_MINUS: rf"\({_NUMBER}\)|[\u2212\u2013] ?{_NUMBER}|{_NUMBER} ?-",
     CellKind.ISO: rf"0000-00?-00?{_CLOCK}",
     CellKind.EITHER_FIRST: rf"00?[./-]00?[./-]0000{_CLOCK}",
+    CellKind.OTHER_DATE: (
+        rf"(00?[.]00?[.]00|00?/00?/00|00?[ .-]{{1,2}}{_MONTH}[ .-]{{1,2}}(00)?00|{_MONTH} 00?,? 0000){_CLOCK}"
+    ),
 }
 _PATTERN: Final = re.compile("|".join(f"(?P<{kind.name}>{shape})" for kind, shape in _SHAPES.items()))
 _WORDS: Final = {

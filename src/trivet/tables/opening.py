@@ -326,12 +326,16 @@ def _with_names(opened: Table, named: Named) -> Table:
     return replace(opened, columns=columns, notes=named.apart(different).notes(different))
 
 
-def fingerprint(path: Path, *, key: bytes) -> str:
-    """Return the HMAC-SHA-256 of a file's bytes under a key, hexadecimal."""
-    # A plain digest would let anyone who guesses all rows but one test guesses of that one.
+def fingerprint(table: Table, *, key: bytes) -> str:
+    """Return the HMAC-SHA-256 of a table's bytes and encoding under a key, hexadecimal."""
+    # A plain digest would let anyone who guesses all rows but one test guesses of that one. In another
+    # encoding the same bytes are other texts, so that a row may be in another part of the table.
+    path, encoding = table.path, table.request.get("encoding", AS_USUAL.encoding)
     try:
         with path.open("rb") as stream:
             digest = hmac.new(key, digestmod=hashlib.sha256)
+            if encoding != AS_USUAL.encoding:
+                digest.update(f"{encoding}\n".encode())
             while block := stream.read(2**20):
                 digest.update(block)
     except OSError as error:

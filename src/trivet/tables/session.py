@@ -195,6 +195,8 @@ def _written(columns: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _connection(*, by_line: bool = False) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=_SAFE)
+    # A time with a zone is the same text on every machine.
+    connection.execute("SET TimeZone = 'UTC'")
     if by_line:
         # These believe what a file says of its rows.
         connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from trivet.cli.main import main
+from trivet.privacy.releases.ledger import open_ledger
 
 STUDY = ["--epsilon", "0.1", "--delta", "1e-5", "--queries", "92", "--sensitivity", "1"]
 
@@ -171,3 +172,12 @@ def test_a_file_without_a_plan_or_without_queries_is_refused(plan, tmp_path):
     code, _, err = plan(path, "--queries", "3")
     assert code == 2
     assert "the queries are those of the file" in err
+
+
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+def test_the_ledger_to_make_has_the_adjacency_of_the_plan(plan, tmp_path, adjacency):
+    _, out, _ = plan("--queries", 1, "--sensitivity", 1, "--epsilon", 1, "--adjacency", adjacency)
+    _, _, options = out.partition("trivet privacy ledger FILE ")
+    with pytest.raises(SystemExit):
+        main(["privacy", "ledger", str(tmp_path / "ledger"), *options.splitlines()[0].split()])
+    assert open_ledger(tmp_path / "ledger").adjacency == adjacency

@@ -17,6 +17,7 @@ from trivet.errors import UsageError
 from trivet.privacy.mechanism.audit import audit_answers, audit_mechanism
 from trivet.privacy.mechanism.bounds import thinned_bound
 from trivet.privacy.mechanism.coarse import coarse_grid
+from trivet.privacy.mechanism.families import BITS
 from trivet.privacy.mechanism.neighbours import neighbour_patterns
 from trivet.verdict import CONSISTENT, VIOLATES
 
@@ -212,3 +213,15 @@ def test_answers_are_rounded_by_the_spread_of_their_place():
 def test_neighbours_that_are_none_are_refused(how, message):
     with pytest.raises(UsageError, match=message):
         audit_mechanism(lambda value: value, epsilon=1.0, trials=1000, **how)
+
+
+def test_who_is_found_by_bits_alone_hears_of_the_way_to_test_the_rest():
+    draw = np.random.default_rng(0)
+    on_a, on_b = (list(centre + draw.laplace(size=8_000)) for centre in (0.0, 1.0))
+    found = audit_answers(on_a, on_b, epsilon=1.5)
+    assert found.verdict == VIOLATES
+    assert {each.family for each in found.findings if each.epsilon_lower > 1.5} <= BITS
+    assert "--logic tests the rest" in found.limits
+    doubled = audit_answers(on_a, [3 + each for each in on_b], epsilon=1.5)
+    assert doubled.verdict == VIOLATES
+    assert "--logic" not in doubled.limits

@@ -24,6 +24,12 @@ FOUND = {
         "--date-format dmy",
     ),
     "dates-month-first": ("300 of 300 cells cannot be read as a date", "--date-format mdy"),
+    "brackets": ("300 of 300 cells cannot be read as a number, such as '(0.5)'", ""),
+    "typographic-minus": ("300 of 300 cells cannot be read as a number, such as '\u22120'", ""),
+    "minus-behind": ("300 of 300 cells cannot be read as a number, such as '0-'", ""),
+    "short-years": ("300 of 300 cells cannot be read as a date, such as '1.6.24'", ""),
+    "months-in-words": ("300 of 300 cells cannot be read as a date, such as '1 Juin 2024'", ""),
+    "months-first": ("300 of 300 cells cannot be read as a date, such as 'Mar 1, 2024'", ""),
     "nul": ("300 lines with NUL characters", ""),
 }
 AS_IS = ("trailing-comma", "sep-line", "blank-lines", "dates", "utf16")

@@ -18,6 +18,8 @@ from trivet.privacy.releases.charges import Charge, side_by_side, spent_pld, tot
 from trivet.privacy.releases.ledger import Asked, create_ledger, open_ledger
 from trivet.privacy.releases.ledger_file import connect
 from trivet.privacy.releases.releasing import release
+from trivet.tables import session
+from trivet.tables.settings import Reading
 
 NOUGHT = Fraction(0)
 ROWS = [(str(i % 7), "north" if i % 3 else "south") for i in range(60)]
@@ -92,6 +94,26 @@ def test_a_unit_may_be_in_another_part_of_another_table(tmp_path, people):
     assert ledger.state().spent_epsilon == "1"
     with pytest.raises(UsageError, match="by another one a unit may be in another part"):
         release(people, query="units", within="north", unit="region", epsilon="0.1", ledger=ledger)
+
+
+def test_a_row_is_in_one_part_of_a_table_in_whatever_encoding_it_is_read(tmp_path):
+    path = tmp_path / "towns.csv"
+    path.write_bytes(b"town\n" + "Brünn\n".encode("latin-1") * 10)
+    ledger = create_ledger(tmp_path / "ledger", epsilon="10000", parted_by="town")
+    latin = {"reading": Reading(encoding="latin-1")}
+    assert release(path, query="count", within="Brünn", epsilon="6000", ledger=ledger, **latin).value == 10
+    # The same rows under another name: they pay again.
+    with pytest.raises(UsageError, match="6000 of 10000 is spent"):
+        release(path, query="count", within="Br\ufffdnn", epsilon="6000", ledger=ledger)
+    assert release(path, query="count", within="Br\ufffdnn", epsilon="4000", ledger=ledger).value == 10
+    assert ledger.state().spent_epsilon == "10000"
+
+
+def test_a_row_is_in_one_part_of_a_table_in_whatever_zone_the_machine_is(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    sql = "SELECT CAST(TIMESTAMPTZ '2024-01-01 23:30:00+00' AS VARCHAR)"
+    with session._connection() as connection:
+        assert connection.execute(sql).fetchone() == ("2024-01-01 23:30:00+00",)
 
 
 def charges_of_parts(random, tables, parts):

@@ -295,6 +295,22 @@ def plan_of(people, ledger, *queries, **settings):
     return release_plan(people, asked, ledger=ledger, charge=False).planned
 
 
+@pytest.mark.parametrize(
+    ("budget", "shares", "prices"),
+    [
+        ({"epsilon": "0.4"}, (1, 1), ["0.2", "0.2"]),
+        ({"epsilon": "0.4"}, (1, 3), ["0.1", "0.3"]),
+        ({"epsilon": "0.4"}, (1, 1, 1), ["0.133333333333"] * 3),
+        ({"rho": "0.5"}, (1, 1), ["0.25", "0.25"]),
+        ({"epsilon": "0.000001"}, (1, 3), ["0.00000025", "0.00000075"]),
+    ],
+)
+def test_a_price_that_is_a_short_decimal_is_that_decimal(tmp_path, people, budget, shares, prices):
+    ledger = create_ledger(tmp_path / "plan", **budget)
+    found = plan_of(people, ledger, *({"query": "count", "share": share} for share in shares))
+    assert [each.rho if "rho" in budget else each.epsilon for each in found] == prices
+
+
 @pytest.mark.parametrize("accounting", ["basic", "pld"])
 def test_the_delta_of_a_plan_is_what_was_asked_and_no_more_than_there_is(tmp_path, people, accounting):
     ledger = create_ledger(tmp_path / "plan", epsilon="1", delta="1e-6", accounting=accounting)

@@ -137,6 +137,8 @@ def test_too_few_rows_for_a_mean_is_said_by_the_noisy_count(people, ledger, monk
     # The true count does not decide: with noise that turns 400 into -5, the message is the same.
     answer_always(monkeypatch, -5)
     assert "the noisy count is -5" in release(people, epsilon="1", **asked).message
+    share = release(people, query="proportion", of="age > 30", ledger=ledger, epsilon="1")
+    assert "too few rows for a proportion" in share.message
 
 
 def test_a_mean_stays_within_its_bounds(people, ledger):

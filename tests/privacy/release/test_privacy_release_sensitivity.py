@@ -175,3 +175,11 @@ def test_a_collation_does_not_let_one_row_rename_a_cell(tmp_path):
         connection.execute("INSERT INTO t VALUES ('A'), ('a'), ('a')")
     for categories, counts in ((("a",), (2,)), (("A",), (1,)), (("A", "a"), (1, 2))):
         assert exact(f"{path}:t", query="histogram", column="s", categories=categories)[0] == counts
+    for where, rows in (
+        ("s = 'a'", 2),
+        ("s in ('A', 'b')", 1),
+        ("s != 'a'", 1),
+        ("s < 'a'", 1),
+        ("s = s", 3),
+    ):
+        assert exact(f"{path}:t", query="count", where=where)[0] == (rows,)

@@ -11,6 +11,7 @@ from tables_to_ask import exact, write_table
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.opening import Column, Kind, find_column, fingerprint, kind_of, open_table
+from trivet.tables.settings import Reading
 
 TYPES = {"age": "INTEGER", "name": "VARCHAR", "hours-per-week": "DOUBLE"}
 ROWS = [("30", "Ann", "40.5"), (None, "x, y", "nan"), ("50", 'q"q', None)]
@@ -171,13 +172,18 @@ def test_kinds_of_types(duckdb_type, kind):
     assert kind_of(duckdb_type) is kind
 
 
-def test_a_fingerprint_is_a_keyed_digest(tmp_path):
-    (tmp_path / "t.csv").write_bytes(b"a\n1\n")
+def test_a_fingerprint_is_a_keyed_digest_of_the_bytes_and_how_they_are_read(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a\n\xfc\n")
+
+    def found(key, **reading):
+        with open_table(tmp_path / "t.csv", by_line=True, reading=Reading(**reading)) as opened:
+            return fingerprint(opened, key=key)
+
     key = b"k" * 32
-    print_ = fingerprint(tmp_path / "t.csv", key=key)
-    assert print_ == fingerprint(tmp_path / "t.csv", key=key)
-    assert print_ != fingerprint(tmp_path / "t.csv", key=b"j" * 32)
-    assert print_ != hashlib.sha256(b"a\n1\n").hexdigest()
+    assert found(key) == found(key) == found(key, decimal="comma")
+    assert found(key) != found(b"j" * 32)
+    assert found(key) != hashlib.sha256(b"a\n\xfc\n").hexdigest()
+    assert found(key) != found(key, encoding="latin-1")
 
 
 def test_rows_come_in_the_order_of_the_file_where_that_is_asked(tmp_path):

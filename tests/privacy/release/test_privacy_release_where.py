@@ -186,7 +186,7 @@ def test_what_is_typed_never_stands_in_the_sql(text):
         selection = select_rows(where, COLUMNS)
     except UsageError:
         return
-    assert selection.sql == 'COALESCE(CAST("name" AS VARCHAR) = CAST(? AS VARCHAR), FALSE)'
+    assert selection.sql == 'COALESCE(CAST("name" AS VARCHAR) COLLATE C = CAST(? AS VARCHAR), FALSE)'
     assert selection.values == (text,)
 
 

@@ -268,7 +268,7 @@ def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
     for remark in plan.remarks:
         console.print(f"! {escape(one_line(remark, limit=300))}")
     if plan.release is not None:
-        _print_release(console, plan.release)
+        _print_release(console, plan.release, adjacency=plan.adjacency)
     if plan.group_conversion is not None:
         found = plan.group_conversion
         console.print(
@@ -303,9 +303,10 @@ def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
     print_files(console, files)
 
 
-def _print_release(console: Console, release: "PlannedRelease") -> None:
+def _print_release(console: Console, release: "PlannedRelease", *, adjacency: str) -> None:
     """Say what to type, so that the ledger lets the plan through to its last answer."""
     rest = "" if release.accounting == "basic" else f" --delta {release.delta} --accounting pld"
+    rest += "" if adjacency == PlanOptions.adjacency else f" --adjacency {adjacency}"
     console.print(
         f"To release it, make a ledger: trivet privacy ledger FILE --create --epsilon {release.epsilon}{rest}"
     )

@@ -3,6 +3,8 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,7 @@ from trivet.cli.options import Json, command
 from trivet.cli.terminal import print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import AdjacencyName
+from trivet.privacy.releases.amounts import rounded
 from trivet.privacy.releases.results import Accounting, Period, Query
 from trivet.privacy.releases.settings import BoundsOf, ReleaseSettings
 from trivet.tables.settings import Reading
@@ -244,15 +247,20 @@ def _print_releases(found: "Releases", console: Console) -> None:
     said = "charged" if found.releases else "would be charged"
     console.print()
     console.print(
-        f"{len(found.planned)} questions {said} together; then spent in all: {found.spent:.9g} of "
+        f"{len(found.planned)} questions {said} together; then spent in all: {_spent(found)} of "
         f"{whose} {name} {limit} ({found.accounting} composition)"
     )
+
+
+def _spent(found: "Releases") -> str:
+    """Return what is spent: a sum of prices in all of its digits, as the ledger shows it."""
+    return rounded(found.spent, 6, upwards=True) if found.accounting == "pld" else f"{found.spent:.12g}"
 
 
 def _error(error: float | None, answer: "Release") -> str:
     """Return the error of a number, or of a quantile that of its rank."""
     if answer.rank_error is not None:
-        return f"{_number(answer.rank_error)} {'units' if answer.receipt.bounds_of == 'unit' else 'rows'}"
+        return f"{ceil(answer.rank_error):,} {'units' if answer.receipt.bounds_of == 'unit' else 'rows'}"
     return _number(error)
 
 
@@ -314,7 +322,7 @@ def _print_noise(receipt: "Receipt", console: Console) -> None:
             noise.mechanism,
             _number(noise.scale),
             _number(noise.sensitivity),
-            noise.epsilon if receipt.rho == "0" else noise.rho,
+            _number(float(noise.epsilon if receipt.rho == "0" else noise.rho)),
             _number(noise.proven),
         )
     console.print(table)
@@ -423,12 +431,20 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     for heading in ("", "budget", "spent", "left"):
         table.add_column(heading, justify="right" if heading else "left")
     if state.accounting == "zcdp":
-        table.add_row("rho", state.rho, _shortened(state.spent_rho), _shortened(state.left_rho))
+        spent, left = (
+            rounded(Fraction(each), 9, upwards=up)
+            for each, up in ((state.spent_rho, True), (state.left_rho, False))
+        )
+        table.add_row("rho", state.rho, spent, left)
     else:
         table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
-    table.add_row("delta, basic", state.delta, state.spent_delta, state.left_delta)
+    # A budget in rho has a delta only where groups are shown for one.
+    deltas = (state.delta, state.spent_delta, state.left_delta)
+    if state.accounting != "zcdp" or any(map(float, deltas)):
+        table.add_row("delta, basic", *deltas)
     if state.spent_pld is not None and state.left_pld is not None:
-        table.add_row("epsilon, pld", state.epsilon, f"{state.spent_pld:.6g}", f"{state.left_pld:.6g}")
+        spent, left = rounded(state.spent_pld, 6, upwards=True), rounded(state.left_pld, 6, upwards=False)
+        table.add_row("epsilon, pld", state.epsilon, spent, left)
     console.print(table)
     parts = f"parts by {state.parted_by} in parallel; " if state.parted_by else ""
     period = f"for {state.period}; " if state.period else ""
@@ -445,11 +461,6 @@ def _print_state(state: "LedgerState", console: Console) -> None:
         console.print("each period has a budget of its own; a unit that is in all of them pays all of them")
     if state.pld_reason is not None and state.accounting != "zcdp":
         console.print(f"no figure by privacy loss distributions: {state.pld_reason}")
-
-
-def _shortened(amount: str) -> str:
-    """Return a decimal of as many digits as are of use."""
-    return f"{float(amount):.9g}"
 
 
 def _print_entries(state: "LedgerState", console: Console) -> None:

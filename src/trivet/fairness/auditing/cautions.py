@@ -64,10 +64,14 @@ def caution_counts(
 def _folded(counts: GroupCounts) -> Iterator[Caution]:
     """Name the values that count as negative together, and those that may be meant as positive or missing."""
     positive = counts.classes[1]
+<<<<<<< HEAD
     if counts.also:
         named = ", ".join(map(quote, (positive, *counts.also)))
         yield Caution("folded values", f"Counted as {quote(positive)} are {named}.")
     doubtful, told = False, []
+=======
+    doubtful, rows, told = False, 0, []
+>>>>>>> main
     for side in ("label", "prediction"):
         values = [each for each in counts.folded if each.side == side]
         marks = {
@@ -79,6 +83,7 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
             for each in values
         }
         doubtful = doubtful or any(marks.values())
+        rows += sum(each.rows for each in values if marks[each.value])
         # Doubtful ones are always among those shown.
         values.sort(key=lambda each: (not marks[each.value], -each.rows))
         named = [f"{quote(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
@@ -89,7 +94,7 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
     if told:
         ask = " Check that these are meant as negative." if doubtful else ""
         message = f"Counted as not {quote(positive)} are {'; '.join(told)}.{ask}"
-        yield Caution("spelling" if doubtful else "folded values", message)
+        yield Caution("spelling" if doubtful else "folded values", message, rows if doubtful else None)
 
 
 def _labels_alike(counts: GroupCounts) -> Iterator[Caution]:
@@ -144,6 +149,7 @@ def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
         "reversed",
         f"The predictions run the other way: {found.value:.3f} of the rows with a positive label are "
         f"selected, and {false.value:.3f} of those with a negative one. Check which value is positive.",
+        false.number - found.number,
     )
 
 
@@ -203,6 +209,7 @@ def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float)
                     f"{twins:.1%} of the test rows are equal to a training row in every column and in the "
                     "label, more than such columns would bring by chance: if these are the same people, the "
                     "figures flatter the model.",
+                    twins,
                 )
             )
     return tuple(found)
@@ -262,6 +269,7 @@ def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]
                 "reversed",
                 f"The scores run the other way: rows with a positive label have the lower ones. Areas under "
                 f"the ROC curve: {told}{more}. If low scores are the good ones, say so (favourable: low).",
+                max(0.5 - bounds.number for _, bounds in below),
             )
             return
 

@@ -302,7 +302,7 @@ def audit_counts(
     predicted
         Rows for the measurements of columns and scores: those counted or a sample of them.
     cautions
-        What is to be known first, beside what is found here.
+        Cautions to add to those that are found here.
     references
         Counts of the same groups by which the reference groups are found; by default `counts`.
     metric

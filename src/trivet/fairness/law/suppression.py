@@ -82,7 +82,7 @@ def suppression_reason(fewest: int) -> str:
 
 
 def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = None) -> FairnessAudit:
-    """Return an audit without counts of groups below a number, and without what would tell them.
+    """Return an audit without counts of groups below a number, and without what would reveal them.
 
     A group with fewer rows, positives, negatives, selected or not selected rows is withheld: no figure of it
     is there. Where only an error is so rare, figures of errors are. Then more groups are, until no sum or

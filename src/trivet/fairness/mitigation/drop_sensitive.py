@@ -34,9 +34,8 @@ FEW_VALUES: Final = 20
 class DropSensitive(MitigatedClassifier):
     """Fit a classifier on all features but the sensitive ones.
 
-    That is not fairness: the others may tell the group all the same, and `proxy_auc_` says how well (D.
-    Pedreschi, S. Ruggieri, F. Turini, Discrimination-aware data mining, KDD 2008, call that indirect
-    discrimination).
+    The other features may still predict the group; `proxy_auc_` says how well (D. Pedreschi, S. Ruggieri, F.
+    Turini, Discrimination-aware data mining, KDD 2008, call that indirect discrimination).
 
     Parameters
     ----------
@@ -55,9 +54,9 @@ class DropSensitive(MitigatedClassifier):
     estimator_ : The classifier, fitted on the other features.
     classes_ : The labels.
     dropped_ : Places of the features that it does not see.
-    proxy_auc_ : Area under the ROC curve with which the other features tell the group, 0.5 where they tell
-        nothing; the mean of one group against the others where there are more than two, and of the folds.
-        None where it is not known.
+    proxy_auc_ : Area under the ROC curve with which the other features predict the group, 0.5 for guessing;
+        the mean of one group against the others where there are more than two, and of the folds. None where
+        it is not known.
     proxy_reason_ : Why it is not known, or None.
     """
 
@@ -79,7 +78,7 @@ class DropSensitive(MitigatedClassifier):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **fit_params: Any) -> Self:
-        """Fit the classifier on the other features, and find out what they tell.
+        """Fit the classifier on the other features, and measure how well they predict the group.
 
         Parameters
         ----------

@@ -107,7 +107,14 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
 
 
 def limits(
-    verdict: str, *, fixed: bool, ceiling: float, visible: float, error_rate: float, logic: bool
+    verdict: str,
+    *,
+    fixed: bool,
+    ceiling: float,
+    visible: float,
+    error_rate: float,
+    logic: bool,
+    only_bits: bool = False,
 ) -> str:
     """Say what the audit could have seen, and what a verdict is not."""
     noiseless = (
@@ -116,8 +123,9 @@ def limits(
         else ""
     )
     if verdict == VIOLATES:
+        apart = "Only the last bits of numbers show it; --logic tests the rest. " if only_bits else ""
         return (
-            f"{noiseless}A mechanism that keeps its claim is called this with probability "
+            f"{noiseless}{apart}A mechanism that keeps its claim is called this with probability "
             f"{share(error_rate)} at most. So many trials show epsilon {ceiling:.1f} at most: the true "
             "one may be larger."
         )
@@ -231,6 +239,7 @@ def judge_answers(
             visible=visible / fresh,
             error_rate=error_rate,
             logic=logic,
+            only_bits=all(each.family in BITS for each in findings if each.epsilon_lower > epsilon),
         ),
         logic=logic,
         pairs=pairs,

@@ -38,8 +38,9 @@ __all__ = [
 _LARGEST_RATIO = 64.0
 #: Halvings of its interval, which leave less than 1e-9 of it.
 _HALVINGS = 40
-#: Relative rise of delta that outweighs what the accountant of Gaussian noise rounds upwards.
+#: Rise of delta, relative and absolute, that outweighs what the accountant of Gaussian noise rounds upwards.
 _DOWNWARDS = 1e-6
+_CANCELLED = 1e-13
 #: Fewer guesses prove little even when all are right: ten give an epsilon of about 1.
 FEWEST_GUESSES = 10
 
@@ -144,7 +145,7 @@ def one_run_gaussian(
         return 0.0
     from trivet.privacy.accountants import gaussian  # noqa: PLC0415 - dp-accounting takes its time
 
-    raised = delta * (1 + _DOWNWARDS)
+    raised = delta * (1 + _DOWNWARDS) + _CANCELLED
     return gaussian(1 / low, 1, raised) if raised < 1 else 0.0
 
 

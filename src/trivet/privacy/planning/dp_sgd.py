@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
 from functools import partial
 from typing import Final
 
@@ -36,6 +35,7 @@ from trivet.privacy.planning.training import (
     TrainingSettings,
 )
 from trivet.privacy.planning.training_loop import conditions_of, remarks_on, statement_of
+from trivet.privacy.releases.amounts import rounded
 
 __all__ = [
     "plan_training",
@@ -322,9 +322,9 @@ def plan_training(
 
     Each step clips the gradient of every example of a batch to an L2 norm of C, adds Gaussian noise of
     standard deviation :math:`\sigma C` to their sum and divides by the batch size (Abadi et al. 2016,
-    Algorithm 1). What that proves depends on how batches are drawn, and each way has rows and a guarantee of
-    its own: Poisson sampling, which amplifies, and shuffled batches, for which every example counts once a
-    pass.
+    Algorithm 1). What that proves depends on how batches are drawn. Poisson sampling, which amplifies
+    privacy, and shuffled batches, for which every example counts once a pass, have separate rows and
+    guarantees.
 
     Parameters
     ----------
@@ -451,8 +451,7 @@ def _least_noise(accountant: _Accountant, loop: _Loop, epsilon: float, *, start:
         start=start or min(max(guess, 2 * LEAST_NOISE), MOST_NOISE / 2),
         tolerance=accountant.tolerance,
     )
-    whole = Decimal(least)
-    return float(whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_UP))
+    return float(rounded(least, _DIGITS, upwards=True))
 
 
 def _guarantee(rows: list[TrainingRow], start: int, loop: _Loop) -> TrainingGuarantee:

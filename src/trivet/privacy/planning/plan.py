@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -44,6 +44,7 @@ from trivet.privacy.planning.settings import (
     QuerySettings,
 )
 from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor, theorem_of
+from trivet.privacy.releases.amounts import in_short, rounded
 from trivet.privacy.releases.charges import Charge, fits_basic, fits_pld
 from trivet.wording import listed
 
@@ -221,7 +222,7 @@ _FACTORS = (1 + 1e-9, 1 - 1e-9, 1 - 1e-5, 1 - 1e-4, 1 - 1e-3)
 def typed(epsilons: Sequence[float], fits: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
     """Round epsilons down to a few digits, so that all of them together fit."""
     for factor in _FACTORS:
-        texts = tuple(_rounded_down(epsilon * factor) for epsilon in epsilons)
+        texts = tuple(rounded(epsilon * factor, _DIGITS, upwards=False) for epsilon in epsilons)
         if fits(texts):
             return texts
     raise OutOfReachError("no epsilons of four digits stay within the budget")
@@ -250,20 +251,9 @@ def _budget(settings: PlanSettings) -> Charge:
     return Charge(_decimal(settings.epsilon), _decimal(settings.delta))
 
 
-def plain(number: object) -> str:
-    """Write a number as a decimal without an exponent and without zeros at its end."""
-    return format(Decimal(str(number)).normalize(), "f")
-
-
 def _decimal(number: object) -> Fraction:
     """Return what the shortest decimal of a number means, as a ledger reads it."""
     return Fraction(Decimal(str(number)))
-
-
-def _rounded_down(epsilon: float) -> str:
-    whole = Decimal(epsilon)
-    cut = whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_DOWN)
-    return plain(cut)
 
 
 #: Rows this close, relatively, differ by how their figures were computed.
@@ -442,8 +432,8 @@ def _release(lines: tuple[Line, ...], best: PlannedRow, settings: PlanSettings) 
     return PlannedRelease(
         mechanism="discrete-laplace" if charges[0].rho is None else "discrete-gaussian",
         accounting="basic" if settings.delta == 0 else "pld",
-        epsilon=plain(settings.epsilon),
-        delta=plain(settings.delta),
+        epsilon=in_short(Decimal(str(settings.epsilon))),
+        delta=in_short(Decimal(str(settings.delta))),
         queries=charges,
     )
 
@@ -520,14 +510,14 @@ def plan(
     threshold: float | None = None,
     curves: bool = False,
 ) -> Plan:
-    """Say how much noise queries need within a budget, as ``trivet privacy plan`` does.
+    """Compute how much noise queries need within a budget, as ``trivet privacy plan`` does.
 
     Parameters
     ----------
     queries
         How many of one `sensitivity`, or a description of each kind.
     epsilon, delta
-        The whole budget, above 0 and in [0, 1); 0 asks for pure differential privacy.
+        The whole budget, above 0 and in [0, 1); delta 0 is pure differential privacy.
     sensitivity
         How far one record moves an answer, in its units; not used where queries are described.
     adjacency
@@ -539,7 +529,7 @@ def plan(
     value, threshold
         A true answer, and what the noisy one is compared with.
     curves
-        Also how the spending grows with the queries, and how delta falls with epsilon.
+        Also compute how the spending grows with the queries, and how delta falls with epsilon.
 
     Returns
     -------

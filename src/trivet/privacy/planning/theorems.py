@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
 from trivet.errors import UsageError
 from trivet.privacy import accountants
@@ -19,6 +18,7 @@ from trivet.privacy.accountants import (
     ROUNDING,
     Counts,
     Scales,
+    WholeLoss,
     answer_groups,
     loss_distribution,
     losses,
@@ -132,10 +132,8 @@ def _pld_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
 
 
 def _gaussian_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
-    sigma = one_gaussian(ratios, counts)
-    log_p = log_ndtr(0.5 / sigma - epsilons * sigma)
-    log_q = epsilons + log_ndtr(-0.5 / sigma - epsilons * sigma)
-    return np.exp(log_p) * -np.expm1(np.minimum(0.0, log_q - log_p))
+    whole = WholeLoss.nothing(mu=1 / one_gaussian(ratios, counts))
+    return np.array([whole.delta(float(epsilon)) for epsilon in epsilons])
 
 
 def _log_term(epsilons: Floats, drift: float, squares: float) -> Floats:
@@ -307,9 +305,9 @@ def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) 
 
 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:
-    """Smallest number of queries at which advanced composition asks for less noise than basic.
+    """Smallest number of queries at which advanced composition needs less noise than basic.
 
-    Below it the crudest theorem wins: few queries do not earn back the factor sqrt(2 ln(1/delta)).
+    Below it basic composition needs less, because of the factor sqrt(2 ln(1/delta)) of advanced composition.
 
     Raises
     ------

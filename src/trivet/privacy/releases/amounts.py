@@ -2,7 +2,7 @@
 
 import math
 import re
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -13,17 +13,19 @@ __all__ = [
     "Amount",
     "as_text",
     "exact",
+    "in_short",
     "known",
     "require_delta",
     "require_epsilon",
     "require_rho",
+    "rounded",
     "written",
 ]
 
 #: What a caller may give: text as written, or a number, which means its shortest decimal.
 Amount = str | int | float | Decimal
 
-_DECIMAL: Final = re.compile(r"(\d{1,12}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
+_DECIMAL: Final = re.compile(r"(\d{1,12}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def written(amount: Amount) -> str:
@@ -43,6 +45,8 @@ def known(text: str) -> Fraction:
     return value
 
 
+#: Places before or behind the point of a decimal that is easily read.
+_LONGEST: Final = 12
 #: Digits of a fraction that has no finite decimal expansion.
 _DIGITS: Final = 20
 
@@ -60,6 +64,21 @@ def as_text(value: Fraction, *, upwards: bool = True) -> str:
     scaled = value * 10**places
     digits = str(math.ceil(scaled) if upwards else math.floor(scaled)).rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def in_short(number: Decimal) -> str:
+    """Write a number without zeros at its end, with an exponent where it would be long."""
+    shortest = number.normalize()
+    return format(shortest, "f" if abs(shortest.adjusted()) <= _LONGEST else "e")
+
+
+def rounded(number: float | Fraction, digits: int, *, upwards: bool) -> str:
+    """Write a number of at least 0 in so many digits, rounded to the safe side."""
+    whole = Decimal(as_text(number, upwards=upwards)) if isinstance(number, Fraction) else Decimal(number)
+    if not whole or not whole.is_finite():
+        return f"{float(number):g}"
+    last = Decimal(1).scaleb(whole.adjusted() - digits + 1)
+    return in_short(whole.quantize(last, ROUND_UP if upwards else ROUND_DOWN))
 
 
 def require_epsilon(amount: Amount) -> Fraction:

@@ -197,7 +197,7 @@ def _mean(prepared: Prepared, noisy: _Noisy) -> _Value:
     total, rows = noisy.numbers
     total_error, rows_error = noisy.errors
     if rows <= rows_error:
-        return None, None, _too_few("mean", rows, rows_error)
+        return None, None, _too_few(prepared, rows, rows_error)
     low, high = prepared.lower - prepared.centre, prepared.upper - prepared.centre
 
     def within(quotient: float) -> float:
@@ -214,7 +214,7 @@ def _variance(prepared: Prepared, noisy: _Noisy) -> _Value:
     total, squares, rows = noisy.numbers
     total_error, squares_error, rows_error = noisy.errors
     if rows <= rows_error:
-        return None, None, _too_few("variance", rows, rows_error)
+        return None, None, _too_few(prepared, rows, rows_error)
     largest = ((prepared.upper - prepared.lower) / 2) ** 2
 
     def within(total: float, squares: float, rows: float) -> float:
@@ -244,7 +244,8 @@ _VALUES: Final = {
 }
 
 
-def _too_few(query: str, rows: float, error: float) -> str:
+def _too_few(prepared: Prepared, rows: float, error: float) -> str:
+    query = prepared.question.query
     return f"the noisy count is {rows:g}, within its noise of {error:g}: too few rows for a {query}."
 
 

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 from pathlib import Path
 from sqlite3 import Connection
@@ -25,6 +24,7 @@ from trivet.privacy.releases.amounts import (
     require_delta,
     require_epsilon,
     require_rho,
+    rounded,
     written,
 )
 from trivet.privacy.releases.charges import (
@@ -173,7 +173,7 @@ _AMOUNT: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Ledger:
-    """A ledger's file and what never changes in it.
+    """A ledger: its file, and the settings that never change.
 
     Attributes
     ----------
@@ -350,7 +350,7 @@ class Ledger:
             limit = Charge(budget.epsilon, budget.delta)
             found = worst(charges, total)
             most = max(spent_pld(some, limit) for some in side_by_side(charges))
-            spent = f"{most:.6g} of {self.epsilon}"
+            spent = f"{rounded(most, 6, upwards=True)} of {self.epsilon}"
         else:
             found = worst(charges, total)
             spent = f"{as_text(found.epsilon)} of {self.epsilon}"
@@ -401,11 +401,11 @@ def create_ledger(
     adjacency
         ``add-remove`` (as a rule) or ``replace-one`` unit.
     accounting
-        ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget, however
-        their sizes were chosen. ``pld``: it refuses when the privacy loss distribution would; the budget
-        needs a delta, and sizes must not be chosen by earlier answers. ``zcdp``: it refuses when the sum of
-        the rho would, however they were chosen; of an epsilon with a delta it has the largest rho that both
-        allow.
+        ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget; sizes may
+        depend on earlier answers. ``pld``: it refuses when the privacy loss distribution would; the budget
+        needs a delta, and sizes must not depend on earlier answers. ``zcdp``: it refuses when the sum of the
+        rho would; sizes may depend on earlier answers. For an epsilon with a delta its budget is the largest
+        rho that both allow.
     unit
         Column that says whose row each is; without one the unit of privacy is a row.
     parted_by
@@ -415,7 +415,7 @@ def create_ledger(
         ``month``, ``quarter`` or ``year``: the budget is for the present one, and charges after its end are
         refused.
     follows
-        The ledger of an earlier period, which goes on in this one; what is left out here is as there.
+        The ledger of an earlier period that this one continues; settings that are left out are taken from it.
 
     Raises
     ------
@@ -491,8 +491,7 @@ def _rho_within(epsilon: Fraction, delta: Fraction) -> str:
     """Return the largest rho of six digits that is within an epsilon at a delta."""
     from trivet.privacy.accountants import rho_of_epsilon  # noqa: PLC0415 - loads SciPy
 
-    found = Decimal(rho_of_epsilon(float(epsilon), float(delta)))
-    return format(found.quantize(Decimal(1).scaleb(found.adjusted() - 5), ROUND_DOWN), "f")
+    return rounded(rho_of_epsilon(float(epsilon), float(delta)), 6, upwards=False)
 
 
 def _past(old: Ledger) -> PastLedger:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final, cast
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.amounts import known, require_delta, written
+from trivet.privacy.releases.amounts import in_short, known, require_delta, rounded, written
 from trivet.privacy.releases.answers import Cost, measurements_of
 from trivet.privacy.releases.charges import Budget, Charge, fits, spent_of
 from trivet.privacy.releases.question import Prepared
@@ -33,8 +33,10 @@ class Price:
         return Cost(known(self.epsilon), known(self.delta), known(self.rho))
 
 
-#: Digits of a price.
+#: Digits of a price, and of one that comes out as a short decimal but for what the search misses of it.
 _DIGITS: Final = 12
+_SHORT: Final = 9
+_MISSED: Final = 1e-9
 #: Of the search for the largest prices, on the logarithm.
 _CLOSE: Final = 1e-11
 #: Logarithm of a factor that no budget is too small for.
@@ -94,14 +96,17 @@ def _priced(
     largest = max(query.share for query in settings.queries)
     shares = [query.share / largest for query in settings.queries]
 
-    def at(factor: float) -> list[Price]:
+    def at(factor: float, *, decimal: bool = False) -> list[Price]:
         return [
-            _price(factor * share, query, each, budget, gaussian=gaussian)
+            _price(factor * share, query, each, budget, gaussian=gaussian, decimal=decimal)
             for share, query, each in zip(shares, settings.queries, prepared, strict=True)
         ]
 
+    def charged(prices: list[Price]) -> list[Charge]:
+        return [_charge(price, each, table) for price, each in zip(prices, prepared, strict=True)]
+
     def charges(factor: float) -> list[Charge]:
-        return [_charge(price, each, table) for price, each in zip(at(factor), prepared, strict=True)]
+        return charged(at(factor))
 
     limit = float(budget.rho if budget.accounting == "zcdp" else budget.epsilon)
 
@@ -114,8 +119,13 @@ def _priced(
     if not fits((*before, *deltas), budget):
         raise UsageError("these questions spend more delta than the budget has. Nothing was charged.")
     factor = _largest(excess, lambda factor: fits((*before, *charges(factor)), budget))
-    found = zip(at(factor), prepared, strict=True)
-    return tuple(replace(price, deviations=_deviations(price, each)) for price, each in found)
+    found = at(factor, decimal=True)
+    if not fits((*before, *charged(found)), budget):
+        found = at(factor)
+    return tuple(
+        replace(price, deviations=_deviations(price, each))
+        for price, each in zip(found, prepared, strict=True)
+    )
 
 
 def _largest(excess: Callable[[float], float], fit: Callable[[float], bool]) -> float:
@@ -138,27 +148,35 @@ def _largest(excess: Callable[[float], float], fit: Callable[[float], bool]) -> 
 
 
 def _price(
-    factor: float, query: AskedQuestion, prepared: Prepared, budget: Budget, *, gaussian: bool
+    factor: float,
+    query: AskedQuestion,
+    prepared: Prepared,
+    budget: Budget,
+    *,
+    gaussian: bool,
+    decimal: bool,
 ) -> Price:
     require_delta(query.delta)
     delta = written(query.delta) if query.delta else "0"
     if gaussian and prepared.candidates and budget.accounting == "zcdp":
         # The exponential mechanism of an epsilon: Cesar and Rogers 2021, Lemma 3.2.
-        return Price("0", delta, _rounded(factor**2 / 8), gaussian=False, deviations=())
+        return Price("0", delta, _in_digits(factor**2 / 8, decimal=decimal), gaussian=False, deviations=())
     if gaussian and not prepared.candidates and not prepared.threshold_for:
-        return Price("0", delta, _rounded(factor**2 / 2), gaussian=True, deviations=())
-    return Price(_rounded(factor), delta, "0", gaussian=False, deviations=())
+        return Price("0", delta, _in_digits(factor**2 / 2, decimal=decimal), gaussian=True, deviations=())
+    return Price(_in_digits(factor, decimal=decimal), delta, "0", gaussian=False, deviations=())
 
 
-def _rounded(number: float) -> str:
+def _in_digits(number: float, *, decimal: bool) -> str:
+    """Round a price down; with `decimal` it is the short decimal that it misses by a rounding, if it does."""
     if number < _LEAST:
         raise UsageError(
             "the share of a question is too small beside those of the others; the noise would have no "
             "sensible size. Nothing was charged."
         )
-    whole = Decimal(number)
-    cut = whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_DOWN)
-    return format(cut.normalize(), "f")
+    short = f"{number:.{_SHORT}g}"
+    if decimal and abs(float(short) / number - 1) < _MISSED:
+        return in_short(Decimal(short))
+    return rounded(number, _DIGITS, upwards=False)
 
 
 def _charge(price: Price, prepared: Prepared, table: str) -> Charge:

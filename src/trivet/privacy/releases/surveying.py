@@ -29,9 +29,12 @@ Lines = dict[LineNote, tuple[int, tuple[int, ...]]]
 _NUMBERS: Final = (
     *(CellKind.WHOLE, CellKind.POINT, CellKind.POINT_OR_GROUP, CellKind.COMMA, CellKind.COMMA_OR_GROUP),
     *(CellKind.COMMA_GROUPS, CellKind.POINT_GROUPS, CellKind.SPACE_GROUPS, CellKind.APOSTROPHE_GROUPS),
-    *(CellKind.ODD_GROUPS, CellKind.SIGNED),
+    *(CellKind.ODD_GROUPS, CellKind.SIGNED, CellKind.OTHER_MINUS),
 )
-_DATES: Final = (CellKind.ISO, CellKind.DAY_FIRST, CellKind.MONTH_FIRST, CellKind.EITHER_FIRST)
+_DATES: Final = (
+    *(CellKind.ISO, CellKind.DAY_FIRST, CellKind.MONTH_FIRST, CellKind.EITHER_FIRST),
+    CellKind.OTHER_DATE,
+)
 _HOLDS: Final[Mapping[Kind, Holds]] = {
     **dict.fromkeys((Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT), "numbers"),
     **dict.fromkeys((Kind.DATE, Kind.TIMESTAMP), "dates"),
@@ -73,6 +76,10 @@ class ColumnSurvey:
             return "they count as missing; take the signs out of the cells"
         if self.kinds[CellKind.ODD_GROUPS]:
             return "they count as missing; write them without marks between thousands"
+        if self.kinds[CellKind.OTHER_MINUS]:
+            return "they count as missing; write a hyphen before the number"
+        if self.kinds[CellKind.OTHER_DATE]:
+            return "they count as missing; write them as 2024-06-01"
         if self.kinds[CellKind.EITHER_FIRST] and self.holds == "dates":
             return "give --date-format dmy or mdy, whichever is meant"
         return "they count as missing; write them as the others"
@@ -216,7 +223,9 @@ def _notes(surveyed: Sequence[ColumnSurvey]) -> list[str]:
             notes.append(f"the name {quote(name)} has blanks, which are part of it")
         if each.holds == "something else":
             notes.append(f"{quote(name)} is {quote(column.type)}, which no question takes")
-    dates = [each.column for each in surveyed if each.holds == "dates"]
+    dates = [
+        each.column for each in surveyed if each.holds == "dates" and not each.kinds[CellKind.OTHER_DATE]
+    ]
     if dates:
         name, others = dates[0].name, f" and {len(dates) - 1:,} more" if len(dates) > 1 else ""
         zone = " in UTC" if any(column.type.endswith("TIME ZONE") for column in dates) else ""

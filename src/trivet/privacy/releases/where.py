@@ -393,7 +393,8 @@ class _Writer:
         if asked == _DATE:
             return moment_sql(column)
         cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
-        return f"{cast}({column.sql} AS {wanted})"
+        # Character by character, as in a file of any other kind: a column's own collation may take a for A.
+        return f"{cast}({column.sql} AS {wanted}){' COLLATE C' * (wanted == _SQL_TYPE[_TEXT])}"
 
     def _part(self, part: str, column: Column, wanted: str) -> str:
         if part == "day":
