@@ -64,14 +64,10 @@ def caution_counts(
 def _folded(counts: GroupCounts) -> Iterator[Caution]:
     """Name the values that count as negative together, and those that may be meant as positive or missing."""
     positive = counts.classes[1]
-<<<<<<< HEAD
     if counts.also:
         named = ", ".join(map(quote, (positive, *counts.also)))
         yield Caution("folded values", f"Counted as {quote(positive)} are {named}.")
-    doubtful, told = False, []
-=======
     doubtful, rows, told = False, 0, []
->>>>>>> main
     for side in ("label", "prediction"):
         values = [each for each in counts.folded if each.side == side]
         marks = {
