@@ -259,3 +259,13 @@ def test_a_value_may_begin_with_a_hyphen(folder, run):
     assert (code, "120 rows: accuracy" in out) == (0, True)
     code, _, err = run(*scored, "--score-range", "-3,3", "--cut", "-1", "--exclude", "-9,-8")
     assert (code, "exclude names '-9', which is not a value" in err) == (2, True)
+
+
+def test_a_withheld_reference_is_said_to_be_one(folder, run):
+    rows = [("a", 60, 30), ("b", 60, 24), ("c", 40, 30), ("d", 3, 1)]
+    lines = [f"{name},{label},{k % 2}" for name, n, x in rows for k in range(n) for label in [int(k < x)]]
+    (folder / "few.csv").write_text("town,label,pred\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    few = ("few.csv", "--label", "label", "--sensitive", "town", "--prediction", "pred", "--suppress", "5")
+    _, out, _ = run(*few, "--privileged", "d")
+    assert "; d: withheld" in out
+    assert "What the others are compared with is withheld, and so are their ratios to it." in out
