@@ -12,6 +12,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
     COMPARED,
+    MISSING_OUTCOME,
     NAMED,
     REFERENCE,
     AttributeAudit,
@@ -415,6 +416,8 @@ def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: 
         tells = message is None or (hidden and caution.kind not in _HARMLESS)
         if message is None or tells or (small and caution.kind in {"folded values", "spelling"}):
             dropped = True
+            if caution.kind == MISSING_OUTCOME:
+                yield Caution(caution.kind, "Rows without an outcome are left out; how many is withheld.")
         else:
             yield replace(caution, message=message)
     if dropped:
