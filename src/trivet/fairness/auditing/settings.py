@@ -1,11 +1,11 @@
 """Settings of an audit of predictions and of a comparison of models."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Share
+from trivet.settings import A_VALUE, Count, SettingError, Share
 from trivet.tables.settings import CellReading
 from trivet.wording import quote
 from trivet.work.own_code import OWN_CODE
@@ -98,7 +98,8 @@ class TableOptions(CellReading):
     Attributes
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
-    positive : The label that counts as positive; not needed for 0 and 1, or true and false.
+    positive : The label that counts as positive, or V,V where several do, as yes,1 of labels yes and
+        predictions 1; not needed for 0 and 1, or true and false.
     sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
         several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
@@ -149,13 +150,13 @@ class TableOptions(CellReading):
     """
 
     label: Name | None = None
-    positive: str | None = None
+    positive: str | None = field(default=None, metadata=A_VALUE)
     sensitive: tuple[Name, ...] = ()
-    privileged: str | None = None
+    privileged: str | None = field(default=None, metadata=A_VALUE)
     prediction: Name | None = None
     score: Name | None = None
     cut: float | str | None = None
-    score_range: str | None = None
+    score_range: str | None = field(default=None, metadata=A_VALUE)
     favourable: Favourable = "high"
     selected: Name | None = None
     total: Name | None = None
@@ -167,7 +168,7 @@ class TableOptions(CellReading):
     one_hot: str | None = None
     missing: Missing = "refuse"
     missing_outcome: MissingOutcome = "refuse"
-    exclude: str | None = None
+    exclude: str | None = field(default=None, metadata=A_VALUE)
     outcome: Name | None = None
     rank: Name | None = None
     query: Name | None = None
