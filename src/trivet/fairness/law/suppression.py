@@ -12,6 +12,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
     COMPARED,
+    MISSING_OUTCOME,
     NAMED,
     REFERENCE,
     AttributeAudit,
@@ -434,6 +435,8 @@ def published_cautions(
         message = published_note(caution.message, fewest, hidden=hidden)
         if message is None or tells(caution):
             dropped = True
+            if caution.kind == MISSING_OUTCOME:
+                yield Caution(caution.kind, "Rows without an outcome are left out; how many is withheld.")
         else:
             yield replace(caution, message=message)
     if dropped:
