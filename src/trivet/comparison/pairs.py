@@ -83,7 +83,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """The name of the value, as in findings; its place where it has no name."""
+        """The name of the place, as findings say it; the place itself where it has none."""
         parts, value = (self.before_in, self.before) if self.after is ABSENT else (self.after_in, self.after)
         place = _numbered(self.steps, (*parts, value))
         return self.place if place is None else named_place(parts[0], place)

@@ -133,10 +133,7 @@ TRAINING: Final = replace(
             each.sampling,
             "note",
             f"epsilon {each.epsilon:.3g}",
-            (
-                f"With {each.sampling} batches, a noise multiplier of {each.noise_multiplier:.4g} and a delta "
-                f"of {plan.delta:g}.",
-            ),
+            (f"{each.sampling} batches, noise multiplier {each.noise_multiplier:.4g}, delta {plan.delta:g}",),
         )
         for each in plan.guarantees
     ],
