@@ -1,8 +1,8 @@
 """LiRA's rule against the published two on simulated rows, and few shadow models against many on Adult.
 
-Tables of docs/membership.md. A simulated row's logits are normal with a mean and a standard deviation of its
-own; training on the row adds an effect of its own. Half of the rows are members, and each row trains half of
-the shadow models. On Adult it is the tree that learns all rows by heart.
+The table of simulated rows is in docs/membership.md. A simulated row's logits are normal with a mean and a
+standard deviation of its own; training on the row adds an effect of its own. Half of the rows are members,
+and each row trains half of the shadow models. On Adult it is the tree that learns all rows by heart.
 """
 
 import sys

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trivet.audit import run_audit
+from trivet.audit import run_audit, save_audit
 from trivet.audit.files import invocation_of
 from trivet.config import load_config
 from trivet.findings import findings_of, write_findings
@@ -63,7 +63,7 @@ def audited(folder, *, options=None, out="trivet-out"):
     done = run_audit(config)
     place = folder / out
     place.mkdir()
-    save_record(done.record, done.triggers, place)
+    save_audit(done, place)
     write_findings(findings_of(as_json(done.record), parse_requirements(config.policy.require)), place)
     manifest = make_manifest(
         inputs=done.inputs,

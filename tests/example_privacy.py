@@ -160,7 +160,7 @@ def example_code(*, violates=False, name="release.py:release", text="with one ro
         findings=(found,) if violates else (),
         not_followed=() if violates else (text,),
         notes=(),
-        reason=f"{text} is what shows it.",
+        reason=f"{text} is what shows it." if violates else f"It could not be followed {text}.",
         limits="Other paths may spend more.",
     )
 

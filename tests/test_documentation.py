@@ -201,6 +201,19 @@ def anchors_of(page):
     return {re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_recipes_name_files_that_exist_and_what_stands_in_them():
+    recipes = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`([\w/]+/\w+\.py)`", recipes))
+    found = {
+        name: next(p for p in (ROOT / "src" / "trivet" / name, ROOT / name) if p.exists()) for name in files
+    }
+    named = re.findall(r"`(\w+)`(?:\s+and\s+`(\w+)`)?\s+(?:of|in)\s+`([\w/]+/\w+\.py)`", recipes)
+    assert len(named) > 20
+    for *names, file in named:
+        content = found[file].read_text(encoding="utf-8")
+        assert all(re.search(rf"\b{name}\b", content) for name in names if name), (names, file)
+
+
 @pytest.mark.parametrize("leg", ["security", "privacy", "fairness"])
 def test_the_reference_shows_every_module_that_a_leg_exports_from(leg):
     shown = shown_modules(REFERENCE / f"{leg}.md")

@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.wording import first_line, one_line, quote
+from trivet.wording import first_line, one_line, quote, rounded
 
 
 def test_what_a_terminal_obeys_is_escaped():
@@ -15,6 +15,22 @@ def test_what_is_long_is_cut(text):
     assert one_line(text).endswith("…")
     assert quote(text).endswith("…'")
     assert one_line("x" * 80) == "x" * 80
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.17846544686, 0.1464, 0.2175, 0.178),
+        (0.9827, 0.978416491, 0.98608559, 0.9827),
+        (0.0, 0.0, 0.3396, 0.0),
+        (41234.567, 40000.0, 42000.0, 41200.0),
+        (292.90304984915133, None, None, 292.9),
+        (0.5, 0.5, 0.5, 0.5),
+        (14_653, None, None, 14_653),
+    ],
+)
+def test_a_number_has_the_digits_that_its_interval_supports(value, low, high, shown):
+    assert rounded(value, low, high) == shown
 
 
 def test_a_reason_is_the_first_line_of_an_error_or_its_kind():

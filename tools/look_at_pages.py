@@ -42,11 +42,11 @@ OVERFLOWING = """() => {
         .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !held(each.parentElement))
         .map(each => each.outerHTML.slice(0, 120));
 }"""
-#: Text of a page by block, without pictures and what stands for them, tables, and mathematics.
+#: Text of a page by block, without pictures and what stands for them, sources, tables, and mathematics.
 BLOCKS = """() => [...document.querySelectorAll('h1, h2, h3, p, li, figcaption, dd, dt, .reason')]
     .filter(each => !each.closest('nav, dialog, .tools') && !each.querySelector('p, li, dd, .reason'))
     .map(each => { const copy = each.cloneNode(true);
-                   copy.querySelectorAll('.label, .number, svg').forEach(part => part.remove());
+                   copy.querySelectorAll('.label, .number, cite, svg').forEach(part => part.remove());
                    return copy.textContent; })"""
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trivet.audit import Audit, run_audit
+from trivet.audit import Audit, run_audit, save_audit
 from trivet.audit.parts import Progress
 from trivet.comparison import compare_audits, parse_tolerances, read_audit
 from trivet.comparison.results import Comparison
 from trivet.config import AuditConfig, load_config
 from trivet.policy import measured_places
-from trivet.record import AuditRecord, load_record, save_record
+from trivet.record import AuditRecord, load_record
 from trivet.work.result_files import make_folder
 
 __all__ = ["compare", "load_audit", "run"]
@@ -29,7 +29,8 @@ def run(
     config
         An audit.toml, or what `trivet.config.load_config` made of one; None runs the built-in study.
     out
-        Receives the record; ``trivet report`` draws its report. None keeps it in memory.
+        Receives the record and what belongs to it, such as the decisions by which later audits are paired;
+        ``trivet report`` draws its report. None keeps it in memory.
     seed
         Of everything random, instead of the file's.
     progress
@@ -38,7 +39,7 @@ def run(
     Returns
     -------
     Audit
-        The record, the triggers that belong to it, and what each leg took.
+        The record, its triggers, and the seconds that each leg took.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def run(
     settings = config if isinstance(config, AuditConfig) else load_config(config, {"audit": {"seed": seed}})
     audit = run_audit(settings, progress=progress)
     if out is not None:
-        save_record(audit.record, audit.triggers, make_folder(Path(out)))
+        save_audit(audit, make_folder(Path(out)))
     return audit
 
 
@@ -58,7 +59,7 @@ def load_audit(folder: str | Path) -> AuditRecord:
     Raises
     ------
     RecordError
-        If there is none, or it is none of this version.
+        If there is no record, or it is of another version.
     """
     return load_record(folder)
 
@@ -71,7 +72,7 @@ def compare(before: str | Path, after: str | Path, *, tolerance: Sequence[str] =
     before, after
         Their folders.
     tolerance
-        By how much a measure may differ, such as ``0.01``, ``5%`` or ``fairness.disparate_impact=0.02``.
+        How much a measure may differ, such as ``0.01``, ``5%`` or ``fairness.disparate_impact=0.02``.
 
     Returns
     -------

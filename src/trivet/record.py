@@ -44,13 +44,16 @@ __all__ = [
     "AuditRecord",
     "PrivacyLeg",
     "Triggers",
+    "arrays_bytes",
     "as_json",
     "json_schema",
     "load_record",
     "load_triggers",
     "make_manifest",
+    "read_decisions",
     "read_fairness_audits",
     "read_privacy_audits",
+    "save_arrays",
     "save_manifest",
     "save_record",
     "to_text",
@@ -73,6 +76,10 @@ METRICS = "metrics.json"
 TRIGGERS = "triggers.safetensors"
 #: Decisions on the rows of a table, which a later audit of the same rows is paired by.
 DECISIONS = "decisions.safetensors"
+#: A bit for each of a hundred million rows, and more.
+MOST_DECISION_BYTES: Final = 2**24
+#: Weights of a repaired network.
+WEIGHTS = "repaired.safetensors"
 
 #: Trigger arrays by name, float32 in [0, 1]: ``scan.mask``, shape (labels, 1, height, width), and
 #: ``scan.pattern``, shape (labels, channels, height, width); with the built-in study ``published.mask`` and
@@ -145,7 +152,8 @@ class FairnessLeg:
 class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     """Everything that an audit measured; a leg that was not audited is None.
 
-    `effects` is what remedies of one leg do to the others, where that was measured.
+    `effects` is what remedies of one leg do to the others, where that was measured. `decisions` is the
+    SHA-256 of ``decisions.safetensors``; None where no decisions were kept.
     """
 
     schema_version: int
@@ -154,6 +162,7 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     privacy: PrivacyLeg | None
     fairness: FairnessLeg | None
     effects: EffectMatrix | None = None
+    decisions: str | None = None
 
     def _cells(self, most: int) -> tuple[tuple[str, ...], list[list[str]], int]:
         """Return the verdicts, one a row."""
@@ -236,16 +245,48 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> 
     folder = Path(folder)
     metrics = folder / METRICS
     write_text(metrics, to_text(record))
-    arrays = folder / TRIGGERS
-    if not triggers:
-        remove_result(arrays)
-        return (metrics,)
-    import safetensors.numpy  # noqa: PLC0415 - a record without triggers needs none of it
+    return metrics, *save_arrays(triggers, folder / TRIGGERS)
 
-    write_whole(
-        arrays, safetensors.numpy.save({name: np.ascontiguousarray(triggers[name]) for name in triggers})
-    )
-    return metrics, arrays
+
+def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> tuple[Path, ...]:
+    """Write arrays beside the record, or take away those of an earlier audit."""
+    if not arrays:
+        remove_result(path)
+        return ()
+    write_whole(path, arrays_bytes(arrays))
+    return (path,)
+
+
+def arrays_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the content of a file of arrays: the same bytes for the same arrays, always."""
+    import safetensors.numpy  # noqa: PLC0415 - only some audits have any
+
+    return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def read_decisions(folder: str | Path, digest: str | None, *, links: bool = True) -> bytes | None:
+    """Return the decisions beside a record that has their digest; None where there are none.
+
+    Raises
+    ------
+    RecordError
+        They are not those that the audit wrote.
+    """
+    path = Path(folder) / DECISIONS
+    if digest is None or not path.exists() or (not links and path.is_symlink()):
+        return None
+    try:
+        content = read_bounded(path, MOST_DECISION_BYTES)
+        found = hashlib.sha256(content).hexdigest()
+        why = "" if found == digest else f"its SHA-256 is {found}, and the record has {one_line(digest)}"
+    except OSError as error:
+        content, why = None, error.strerror or first_line(error)
+    if why:
+        raise RecordError(
+            f"{one_line(path, limit=500)} is not what the audit wrote: {why}. Put the audit's own file back, "
+            "or remove it: later audits are then not paired with this one row by row."
+        )
+    return content
 
 
 #: Folder of the finished parts of a run, which goes when the run ends.
@@ -270,7 +311,7 @@ def refuse_unfinished(folder: str | Path) -> None:
 
 
 def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
-    """Read ``metrics.json`` back."""
+    """Read ``metrics.json`` back, and compare the digest of the decisions beside it."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _adapter
 
     path = Path(folder) / METRICS
@@ -309,6 +350,7 @@ def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
         ) from error
     if complaint := complaint_about(as_json(record)):
         raise RecordError(f"{path} is not a record: {complaint}.")
+    read_decisions(folder, record.decisions, links=links)  # a baseline and evidence rest on both
     return record
 
 

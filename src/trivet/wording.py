@@ -19,6 +19,7 @@ __all__ = [
     "listed",
     "one_line",
     "quote",
+    "rounded",
     "rows_hold",
 ]
 
@@ -66,6 +67,15 @@ def amount(value: float, *, sign: bool = False) -> str:
     else:
         shown = f"{value:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
     return f"+{shown}" if sign and value > 0 else shown
+
+
+def rounded(value: float, low: float | None, high: float | None) -> float:
+    """Return a number with the digits that its interval supports: two of half its width, four without one."""
+    width = 0.0 if low is None or high is None else abs(high - low)
+    size = width / 20 if width else abs(value) / 1000
+    if isinstance(value, int) or not 0 < size < math.inf:
+        return value
+    return round(value, -math.floor(math.log10(size)))
 
 
 def listed(names: Sequence[str]) -> str:

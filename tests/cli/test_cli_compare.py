@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from pydantic import TypeAdapter
@@ -72,10 +73,10 @@ def test_the_order_is_cautions_verdicts_headline_and_the_rest(audits, capsys):
     parts = ["has no manifest.json", "verdicts", "headline", "everything else that differs", "✗ worse:"]
     places = [out.index(part) for part in parts]
     assert places == sorted(places)
-    assert "- security.published.norm_ratio: 0.0" in out
+    assert "- norm ratio as published: 0.0" in out
     assert "the same, or noise" not in out
     compare(audits["plain"], audits["worse"], all=True)
-    assert "- audit.seed: 0 → 0: same" in capsys.readouterr().out
+    assert "- title: An example audit → An example audit: same" in capsys.readouterr().out
 
 
 def test_tables_fit_eighty_columns(audits, capsys):
@@ -97,10 +98,13 @@ def test_many_changes_are_cut_on_the_terminal_alone(audits, tmp_path, capsys):
     after = write_audit(tmp_path / "after", record)
     compare(audits["plain"], after)
     out = capsys.readouterr().out
-    assert "15 more; --all and --json have them." in out  # 45 added, 10 removed, 40 shown
+    said = (
+        "and 15 more values that differ (15 of security): --all lists them"  # 45 added, 10 removed, 40 shown
+    )
+    assert said in " ".join(out.split())
     compare(audits["plain"], after, all=True)
     out = capsys.readouterr().out
-    assert "more; --all" not in out
+    assert "more values that differ" not in out
     assert out.count(": only after") == 45
 
 
@@ -162,3 +166,24 @@ def test_a_tolerance_is_said_in_every_output_and_can_take_a_regression_away(audi
     assert "- tolerance: `security.asr_after=0.5`, `1%`" in capsys.readouterr().out
     assert compare(audits["plain"], audits["worse"], **asked, json=True) == 0
     assert json.loads(capsys.readouterr().out)["tolerances"] == ["security.asr_after=0.5", "1%"]
+
+
+def test_what_differs_is_named_as_findings_name_it_and_no_two_alike(audits, capsys):
+    compare(audits["plain"], audits["own"], json=True)
+    document = json.loads(capsys.readouterr().out)
+    titles = [each["title"] for each in document["changed"]]
+    assert len(titles) > 100
+    assert len(set(titles)) == len(titles)
+    assert "true positive rate of Male (gender)" in titles
+    assert not any(re.match(r"(security|privacy|fairness)\.", title) for title in titles)
+
+
+def test_one_headline_measurement_is_not_spoken_of_as_several(tmp_path, capsys):
+    fairness = replace(example_own_record().fairness, comparison=None, published=None)
+    record = replace(example_own_record(), security=None, privacy=None, effects=None, fairness=fairness)
+    other = changed(record, "fairness.audit.attributes.0.groups.1.rows", 9_999)
+    before, after = (write_audit(tmp_path / name, each) for name, each in (("a", record), ("b", other)))
+    compare(before, after, json=True)
+    found = json.loads(capsys.readouterr().out)
+    count = len(found["headline"])
+    assert f"of {count} headline measurement{'s' if count > 1 else ''} " in found["statement"]

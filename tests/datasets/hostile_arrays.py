@@ -128,9 +128,9 @@ ARRAY_CASES = (
     Case(
         "no labels",
         save(images=GREY),
-        "should hold one array called labels, y, y_test or targets; found 'images'",
+        "y, y_test, test_labels, targets, target or arr_1; found 'images'",
     ),
-    Case("no images", save(labels=LABELS), "should hold one array called images, x, x_test or data"),
+    Case("no images", save(labels=LABELS), "should hold one array called images, image, imgs, x, x_test"),
     Case("two sets of images", saved(GREY, x_test=GREY), "found 'images', 'x_test'"),
     Case("pickled objects", npz_of_objects, "is an array of Python objects"),
     Case(

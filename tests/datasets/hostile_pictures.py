@@ -108,7 +108,7 @@ PICTURE_CASES = (
     Case("an empty folder", empty_folder, "has no subfolders; expected one with pictures for each class"),
     Case("pictures without class folders", flat_folder, "has no subfolders"),
     Case("parts above the classes", folder_of_parts, "Give the path of the folder whose subfolders are"),
-    Case("texts, hidden files, pipes", folder_of_texts, "they hold 4 other files and 0 folders"),
+    Case("texts, hidden files, pipes", folder_of_texts, "left out: 'cat/notes.txt' and 3 more"),
     # Classes.
     Case("one class", one_class, "are of one class; expected images of at least two classes"),
     Case("a class without pictures", an_empty_class, "too few images of some classes: 'ant' (0); at least 2"),

@@ -97,6 +97,21 @@ def test_labels_of_other_shapes_and_types(tmp_path, labels):
     assert read_images(saved(GREY, labels)(tmp_path)).labels.tolist() == LABELS.tolist()
 
 
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("image", "label"), ("test_images", "test_labels"), ("data", "target"), ("arr_0", "arr_1")],
+)
+def test_arrays_go_by_the_names_that_data_sets_have(tmp_path, images, labels):
+    beside = (
+        {"train_images": np.zeros((1, 2, 2)), "train_labels": np.zeros(1)} if images == "test_images" else {}
+    )
+    pixels = np.arange(16, dtype=np.uint8).reshape(4, 2, 2)
+    np.savez(tmp_path / "a.npz", **{images: pixels, labels: np.array([0, 1, 0, 1])}, **beside)
+    found = read_images(tmp_path / "a.npz")
+    assert np.array_equal(found.pixels[:, 0], pixels)
+    assert found.labels.tolist() == [0, 1, 0, 1]
+
+
 def test_other_arrays_beside_them_are_left_alone(tmp_path):
     path = save(x_train=np.zeros(3), y_train=np.array([{}], object), x_test=GREY, y_test=LABELS)(tmp_path)
     assert len(read_images(path)) == len(GREY)

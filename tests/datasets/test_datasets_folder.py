@@ -73,13 +73,19 @@ def test_a_name_with_escapes_is_shown_escaped(tmp_path):
 def test_hidden_files_other_files_and_inner_links(tmp_path):
     root = picture_folder(tmp_path)
     (root / ".git").mkdir()
+    (root / "__MACOSX" / "cat").mkdir(parents=True)
     (root / "readme.md").write_text("hello")
     (root / "cat" / ".0.png").write_bytes(b"broken")
     (root / "cat" / "notes.txt").write_text("hello")
     (root / "cat" / "more").mkdir()
     (root / "cat" / "gone.png").symlink_to(root / "nowhere.png")
     (root / "cat" / "link.png").symlink_to(root / "dog" / "1.png")
-    assert read_images(root).labels.tolist() == [0, 0, 0, 1, 1]
+    images = read_images(root)
+    assert images.labels.tolist() == [0, 0, 0, 1, 1]
+    assert images.notes == (
+        "Not pictures, and left out: 'cat/gone.png' and 1 more.",
+        "Below the classes' folders, and left out: 'cat/more'.",
+    )
 
 
 def test_a_folder_reached_through_a_link_is_its_own_folder(tmp_path):

@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from trivet.effects.noise import impact_changes, impact_of, noisy_impacts
+from trivet.effects.noise import CountedPair, impact_changes, impact_of, noisy_impacts
 
 LARGE = np.array([[[60_000, 5_000], [10_000, 5_000]], [[40_000, 10_000], [20_000, 30_000]]])
 SMALL = np.array([[[90, 4], [20, 6]], [[4_000, 500], [1_500, 2_000]]])
 
 
-def changes(counts, *, epsilon, draws=2_000, seed=0, four_fifths=0.8):
+def changes(counts, *, epsilon, draws=2_000, seed=0, four_fifths=0.8, **weights):
     return impact_changes(
-        counts,
+        CountedPair("a", "b", counts, **weights),
         epsilon=epsilon,
         draws=draws,
         four_fifths=four_fifths,
@@ -110,3 +110,29 @@ def test_releases_without_a_ratio_are_counted_and_too_few_with_one_measure_nothi
     few = changes(tiny, epsilon=0.05, draws=60)
     assert "of 60 releases give a ratio" in few.impact.reason
     assert few.verdict.reason is None
+
+
+def test_sums_of_weights_get_noise_of_the_scale_of_the_largest_weight():
+    """Every row five times as heavy: the ratio and the noise in it are those of rows that count once."""
+    plain = noisy_impacts(LARGE, epsilon=0.05, draws=20_000, generator=np.random.default_rng(0))
+    heavy = noisy_impacts(
+        5.0 * LARGE, epsilon=0.05, draws=20_000, generator=np.random.default_rng(0), heaviest=5.0
+    )
+    assert np.std(np.log(heavy)) == pytest.approx(np.std(np.log(plain)), rel=0.03)
+    exact = changes(5.0 * LARGE, epsilon=0.05, heaviest=5.0, squares=25.0 * LARGE)
+    assert exact.impact.before == pytest.approx(impact_of(LARGE))
+
+
+def test_samples_of_weighted_rows_are_as_wide_as_linearisation_says():
+    """Half of the rows weigh 1 and half 3, as Kish 1965: variances grow by the mean square of the weights."""
+    rows = LARGE // 100
+    sums, squares = 2.0 * rows, 5.0 * rows
+    found = changes(sums, epsilon=1e6, draws=8_000, heaviest=3.0, squares=squares)
+    (_, x0), (_, x1) = rows.sum(axis=1)
+    n0, n1 = rows.sum(axis=(1, 2))
+    reach = 1.96 * math.sqrt(5 / 4 * (1 / x0 - 1 / n0 + 1 / x1 - 1 / n1))
+    exact = float(impact_of(LARGE))
+    assert found.width.before == pytest.approx(exact * (math.exp(reach) - math.exp(-reach)), rel=0.05)
+    clustered = changes(sums, epsilon=1.0, heaviest=3.0)
+    assert "clusters" in clustered.width.reason
+    assert clustered.impact.reason is None

@@ -1,20 +1,24 @@
 """Effects on a table of the user's, against figures reckoned by hand, and what is not measured."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.effects import EffectMatrix, EffectSettings, audit_effects, measure_effects
+from trivet.effects.mitigations import SelfGrouped, figure_of
 from trivet.effects.own import own_system
-from trivet.effects.trainings import Rows, divided_rows, halves_of
+from trivet.effects.trainings import Rows, divided_rows, figures_of_decisions, halves_of
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.fairness.auditing.table import audit_table, rows_of
+from trivet.fairness.measures.registry import MEASURES
 from trivet.privacy.membership.shadows import model_seed
 
 SMALL = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300, private=False)
@@ -175,22 +179,35 @@ def measured(settings, chosen=SMALL):
 def scored(tmp_path_factory):
     frame = people(3_000)
     frame["score"] = 1 / (1 + np.exp(-frame["skill"].fillna(0.0)))
-    return measured(settings_for(tmp_path_factory.mktemp("scored"), frame, score="score"))
+    folder = tmp_path_factory.mktemp("scored")
+    return measured(settings_for(folder, frame, score="score", metric=("true_positive_rate",)))
 
 
 def test_of_predictions_only_thresholds_and_noise_are_measured(scored):
     matrix, _ = scored
     cells = by_place(matrix)
-    for (row, column), effect in cells.items():
-        if column == "model-exposure-all":
-            assert "only predictions are given" in effect.reason
-        elif row in {"group-thresholds", "equalized-odds"} or row.startswith("noise"):
-            assert effect.low is not None
-        else:
-            assert "it acts where the model is trained" in effect.reason
+    assert {row for row, _ in cells if not row.startswith("noise")} == {"group-thresholds", "equalized-odds"}
+    for effect in cells.values():
+        assert effect.low <= effect.change <= effect.high
     impact = cells["group-thresholds", "model-impact-female"]
     assert impact.before < impact.after
     assert impact.low > 0
+    (said,) = (note for note in matrix.notes if note.startswith("Only predictions are given"))
+    assert "name an estimator" in said
+
+
+def test_thresholds_on_scores_are_weighed_by_the_gap_that_the_audit_is_about(scored):
+    matrix, _ = scored
+    (frontier,) = matrix.frontiers
+    assert [axis.name for axis in frontier.axes] == ["accuracy", "gap-true_positive_rate"]
+    assert [point.name for point in frontier.points] == ["none", "group-thresholds", "equalized-odds"]
+    gaps = {
+        effect.intervention: effect
+        for effect in matrix.effects
+        if effect.measurement == "model-gap-true_positive_rate"
+    }
+    for point in frontier.points[1:]:
+        assert point.figures[1].value == pytest.approx(gaps[point.name].after)
 
 
 def test_thresholds_are_compared_with_the_cut_on_rows_that_they_were_not_fitted_on(scored):
@@ -215,7 +232,8 @@ def test_decisions_without_scores_leave_thresholds_nothing_to_act_on(tmp_path):
     frame["said"] = (frame["skill"] > 0).astype(int)
     matrix, _ = measured(settings_for(tmp_path, frame, prediction="said"))
     cells = by_place(matrix)
-    assert "decisions and no scores" in cells["group-thresholds", "model-accuracy-all"].reason
+    assert {row for row, _ in cells} == {"noise-1", "noise-0.1", "noise-0.01"}
+    assert any("decisions and no scores" in note for note in matrix.notes)
     assert cells["noise-0.1", "width-female"].outcome == "worse"
     assert matrix.frontiers == ()
 
@@ -228,17 +246,123 @@ def test_without_labels_noise_is_added_to_selections(tmp_path):
     assert by_place(matrix)["noise-1", "impact-female"].before == pytest.approx(women.disparate_impact.value)
 
 
-def test_rows_with_weights_are_not_measured_and_say_so(tmp_path):
-    frame = people(600)
-    frame["w"] = np.where(frame["sex"] == "male", 1.0, 2.0)
-    settings = settings_for(
-        tmp_path, frame, weight="w", estimator="logistic", mitigate=("reweighing",), repeats=0
+def test_integer_weights_are_repeated_rows():
+    """Figures of decisions, and what is learned, are those of a table in which rows stand several times."""
+    generator = np.random.default_rng(3)
+    features = generator.normal(size=(400, 2))
+    groups, labels = generator.integers(0, 2, 400), generator.integers(0, 2, 400)
+    weights = generator.integers(0, 4, 400)
+    columns = np.column_stack([features, groups, weights])
+    rows = Rows(columns, labels, groups, weights.astype(float))
+    twice = rows.take(np.repeat(np.arange(400), weights))
+    repeated = Rows(twice.features, twice.labels, twice.groups)
+    figures = [
+        figure_of(
+            kind, name=f"{kind} {group}", model="", whose="", short="", scale="", family="own", group=group,
+            measure=MEASURES["equalized_odds"],
+        )
+        for kind, group in (("accuracy", None), ("accuracy", 0), ("impact", 0), ("gap", None))
+    ]  # fmt: skip
+    fitted = {}
+    for name in (None, "reweighing", "drop-sensitive"):
+        given = {"mitigation": name, "column": 2, "hidden": (2, 3)}
+        heavy = SelfGrouped(LogisticRegression(), weight=3, **given).fit(rows.features, labels)
+        often = SelfGrouped(LogisticRegression(), **given).fit(repeated.features, repeated.labels)
+        fitted[name] = heavy.predict_proba(columns)
+        if name == "drop-sensitive":  # only it hides the column of weights from a bare classifier
+            assert fitted[name] == pytest.approx(often.predict_proba(columns), abs=1e-3)
+    decided = generator.integers(0, 2, (3, 400))
+    seen = generator.random((3, 400)) < 0.5
+    often = np.repeat(np.arange(400), weights)
+    found = figures_of_decisions(rows, decided, seen, figures, reference=1)
+    assert found == pytest.approx(
+        figures_of_decisions(repeated, decided[:, often], seen[:, often], figures, reference=1)
     )
-    matrix, _ = measured(settings)
+    rates = [
+        np.average(decided[which], weights=np.broadcast_to(weights, seen.shape)[which])
+        for label in (0, 1)
+        for group in (0, 1)
+        for which in [seen & (labels == label) & (groups == group)]
+    ]
+    assert found["gap None"] == pytest.approx(max(abs(rates[0] - rates[1]), abs(rates[2] - rates[3])))
+
+
+def test_rows_that_weigh_the_same_are_measured_as_rows_without_weights(matrix):
+    frame = people()
+    frame["w"] = 2.0
+    weighed = audit_effects(
+        frame,
+        label="hired",
+        sensitive="sex",
+        privileged="male",
+        weight="w",
+        estimator=TREE,
+        mitigate=("drop-sensitive", "reweighing", "group-thresholds"),
+        settings=SMALL,
+        seed=1,
+    )
+    assert weighed.heaviest == 2.0
+    assert any(note.startswith("Rows have weights") for note in weighed.notes)
+    known = by_place(matrix)
+    for place, effect in by_place(weighed).items():
+        before = (effect.before, effect.after) if not place[0].startswith("noise") else (effect.before,)
+        if place[1].startswith("width"):
+            continue  # of other draws
+        assert before == pytest.approx((known[place].before, known[place].after)[: len(before)])
+
+
+def test_weights_count_in_every_figure(tmp_path):
+    frame = people(2_000)
+    frame["w"] = 1.0 + 3 * ((frame["sex"] == "female") & (frame["skill"] > 0))
+    frame["score"] = 1 / (1 + np.exp(-frame["skill"].fillna(0.0)))
+    for given in ({"score": "score"}, {"estimator": "logistic", "mitigate": ("reweighing",), "repeats": 0}):
+        matrix, audited = measured(settings_for(tmp_path, frame, weight="w", **given))
+        cells = by_place(matrix)
+        assert {effect.outcome for effect in matrix.effects} & {"not measured"} == set()
+        women = next(group for group in audited.attributes[0].groups if group.group == "female")
+        # The selection rates are weighted: in the audit, and in the exact counts that noise is added to.
+        assert cells["noise-1", "impact-female"].before == pytest.approx(women.disparate_impact.value)
+        assert women.disparate_impact.value != pytest.approx(
+            women.selected / women.rows / selected_share(audited, "male"), abs=0.1
+        )
+        assert matrix.heaviest == 4.0
+        place = next(iter(row for row, _ in cells if not row.startswith("noise")))
+        accuracy = cells[place, "model-accuracy-all"]
+        assert accuracy.before == pytest.approx(audited.overall.accuracy.value, abs=0.06)
+
+
+def selected_share(audited, name):
+    group = next(each for each in audited.attributes[0].groups if each.group == name)
+    return group.selected / group.rows
+
+
+def test_a_gap_that_is_named_takes_the_place_of_parity():
+    named = dataclasses.replace(SMALL, metric=("fpr", "equalized_odds"))
+    matrix = audit_effects(
+        people(),
+        label="hired",
+        sensitive="sex",
+        privileged="male",
+        estimator=TREE,
+        mitigate=("reweighing",),
+        settings=named,
+        seed=1,
+    )
+    (frontier,) = matrix.frontiers
+    assert [axis.name for axis in frontier.axes] == [
+        "accuracy",
+        "gap-false_positive_rate",
+        "gap-equalized_odds",
+        "exposure",
+    ]
     cells = by_place(matrix)
-    assert "weights" in cells["reweighing", "model-accuracy-all"].reason
-    assert "weights" in cells["noise-1", "impact-female"].reason
-    assert {effect.outcome for effect in matrix.effects} == {"not measured"}
+    one, worst = (
+        cells["reweighing", f"model-gap-{name}"] for name in ("false_positive_rate", "equalized_odds")
+    )
+    assert 0 < one.before <= worst.before
+    assert "false positive rate" in one.sentence
+    with pytest.raises(UsageError, match="there is no metric"):
+        EffectSettings(metric=("beauty",))
 
 
 def test_several_attributes_are_measured_together_and_their_counts_one_by_one(tmp_path):

@@ -12,9 +12,15 @@ from trivet.datasets import load_mnist
 from trivet.datasets.images import ImageSet
 from trivet.effects import RepairSubject, suspect_of
 from trivet.effects.repairs import (
+    CHEAP,
     REPAIR_MEASUREMENTS,
+    SHARE_SHOWN,
+    WORK,
     Backdoor,
     _by_class,
+    _left_out,
+    _multiplications,
+    _with_weights,
     repair_changes,
     repair_interventions,
 )
@@ -158,13 +164,72 @@ def test_without_training_images_and_a_trigger_cells_say_why(subject):
     }
     # What a repair that needs no trigger costs is measured on a network of which nothing is suspected.
     assert found.changes["clp", "accuracy"].low is not None
-    assert found.changes["clp", "member-exposure"].reason.startswith("no training images")
+    # A column that nothing can be known of is left out.
+    assert {column for _, column in found.changes} == {each.name for each in alone.columns}
+    assert "member-exposure" not in {each.name for each in alone.columns}
     (frontier,) = found.frontiers
     assert [axis.name for axis in frontier.axes] == ["accuracy", "worst-class", "exposure"]
     late = repair_changes(alone, level=0.95, seed=0, is_up=lambda: True, late="the time is up")
-    assert {late.changes["clp", each.name].reason for each in REPAIR_MEASUREMENTS} == {"the time is up"}
+    assert {late.changes["clp", each.name].reason for each in alone.columns} == {"the time is up"}
     assert not late.repaired
     assert late.frontiers == ()
+
+
+def test_the_multiplications_of_an_image_are_those_of_its_layers(subject):
+    """By hand: 16 maps of 24x24 from 5x5, 32 of 8x8 from 16x5x5, and two matrices."""
+    layers = 16 * 24 * 24 * 25 + 32 * 8 * 8 * 16 * 25 + 512 * 512 + 512 * 10
+    assert _multiplications(subject.model, subject.contract, subject.images) == layers
+
+
+def test_repairs_that_take_too_much_are_left_out_and_say_what_they_would_take():
+    """fst takes 200 batches of 128 images, i-bau 16,000 images, anp 19,200, each forward and back."""
+    assert _left_out(CHEAP, 4e7, None) == {}
+    left = WORK * (1 - SHARE_SHOWN)
+    forward = left / (3 * 200 * 128)  # fst alone fits to the digit
+    found = _left_out(CHEAP, forward, None)
+    assert list(found) == ["i-bau", "anp"]
+    assert found["anp"].startswith(f"it takes about {left * 19_200 / 25_600 / 1e12:.0f} trillion")
+    assert "0 trillion were left" in found["anp"]
+    assert list(_left_out((*CHEAP, "unlearn"), forward / 4, Backdoor(DEMO_TRIGGER, 0))) == ["unlearn"]
+
+
+def test_what_is_left_out_and_what_is_repaired_already_takes_no_time(subject):
+    def never(case, *, seed, progress):
+        raise AssertionError("it was run")
+
+    repaired = REPAIRS["clp"].run(
+        RepairInput(
+            subject.model,
+            subject.contract,
+            subject.images.split(0.5, seed=0)[0],
+            DEMO_TRIGGER,
+            DEMO_TARGET,
+            PATCH_SEARCH,
+        ),
+        seed=0,
+        progress=lambda _share: None,
+    )
+    weights = {name: each.numpy() for name, each in repaired.model.weights().items()}
+    known = _with_weights(subject.model, weights)
+    idle = dataclasses.replace(
+        subject,
+        methods=(RepairMethod("fst", 1, never), RepairMethod("clp", 0, never)),
+        left_out={"fst": "it is too much"},
+        finished={"clp": known},
+    )
+    found = repair_changes(idle, level=0.95, seed=0)
+    assert found.changes["fst", "accuracy"].reason == "it is too much"
+    again = repair_changes(dataclasses.replace(subject, methods=(REPAIRS["clp"],)), level=0.95, seed=0)
+    assert {name: each for name, each in found.changes.items() if name[0] == "clp"} == again.changes
+    assert _with_weights(subject.model, {**weights, "other": np.zeros(1)}) is None
+
+
+def test_fewer_images_are_shown_where_networks_are_large(subject):
+    few = dataclasses.replace(subject, methods=(REPAIRS["clp"],), shown=100)
+    used, held_out = few.divided(seed=0)
+    assert (len(used), len(held_out)) == (300, 100)
+    found = repair_changes(few, level=0.95, seed=0)
+    assert sum(each.images for each in found.classes) == 100
 
 
 def test_a_repair_that_learns_its_images_by_heart_exposes_them(subject, images):

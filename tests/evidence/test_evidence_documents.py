@@ -14,6 +14,7 @@ from trivet.findings import CATALOGUE, findings_of
 from trivet.findings.taxonomies import _BEARS_ON, FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.place import find
 from trivet.record import as_json
+from trivet.wording import rounded
 
 CONFIG = {"name": "audit.toml", "sha256": "ab" * 32}
 ORIGIN = {
@@ -92,7 +93,9 @@ def test_every_figure_is_the_number_of_the_record(name, folders):
         assert metric.get("slice", "") == figure.part
     markdown = (folders[name] / "evidence" / "annex-iv.md").read_text(encoding="utf-8")
     page = (folders[name] / "evidence" / "annex-iv.html").read_text(encoding="utf-8")
-    assert all(repr(figure.value) in markdown and repr(figure.value) in page for figure in known)
+    shown = [repr(rounded(figure.value, figure.low, figure.high)) for figure in known]
+    assert all(each in markdown and each in page for each in shown)
+    assert not re.search(r"\b0\.\d{9}", markdown)
 
 
 def test_every_group_has_its_figures_and_its_assessment():

@@ -77,6 +77,15 @@ def test_the_audit_runs_again_to_the_same_bytes(moved, monkeypatch, tmp_path):
     assert Path.cwd() == tmp_path
 
 
+def test_decisions_beside_the_evidence_that_the_audit_did_not_write_are_found(moved):
+    folder, verified = moved
+    assert outcomes(verified())["decisions.safetensors of the audit beside"] == "ok"
+    flip(folder / "trivet-out" / "decisions.safetensors", -1)
+    assert names(verified().failed) == {"decisions.safetensors of the audit beside"}
+    (folder / "trivet-out" / "decisions.safetensors").unlink()
+    assert verified().holds
+
+
 @pytest.mark.parametrize("name", SIGNED)
 def test_a_changed_byte_of_the_evidence_is_found(name, moved):
     flip(moved[0] / "trivet-out" / "evidence" / name)

@@ -155,5 +155,8 @@ def test_a_record_without_a_leg_that_the_configuration_describes_is_not_judged(g
     )
     with pytest.raises(RecordError, match="has no security leg, which the configuration describes"):
         gate(tmp_path, "--config", config)
-    config.write_text(config.read_text().replace("[audit]", "[audit]\nlegs = ['privacy']"))
+    config.write_text("[audit]\nstudy = true\n")
+    with pytest.raises(RecordError, match="has no security leg, which the configuration describes"):
+        gate(tmp_path, "--config", config)
+    config.write_text("[audit]\nlegs = ['privacy', 'fairness']\n")
     assert gate(tmp_path, "--config", config)[0] == 1

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from example_privacy import example_code, example_mechanism
+from example_privacy import example_code, example_mechanism, studied_privacy
 from example_scan import example_scan
 from trivet.audit import Audit
 from trivet.cli.main import main
@@ -99,8 +99,31 @@ def banded(audit, band):
     return replace(audit, attributes=(changed,))
 
 
+def misspelt(rows):
+    return replace(MISSPELT, message=MISSPELT.message.replace("12", str(rows)), amount=rows)
+
+
+def budget(spent, epsilon):
+    """An audit of the published plan, which spends `spent` of a budget of `epsilon`."""
+    studied = studied_privacy()
+    correction = replace(
+        studied.published.correction,
+        spent_epsilon=spent,
+        verdict="within budget" if spent <= epsilon else "over budget",
+    )
+    published = replace(studied.published, correction=correction)
+    leg = replace(studied, published=published, plan=replace(studied.plan, epsilon=epsilon))
+    return replace(record(), privacy=leg)
+
+
+def profiled(profile, *, verdict="backdoored"):
+    audit = scanned(4 if verdict == "backdoored" else None)
+    scan = replace(audit.scan, profile=profile, verdict=verdict)
+    return replace(audit, scan=scan, strip=audit.strip if verdict == "backdoored" else None, repair=None)
+
+
 def waiver(rule, *, days=1, subject=None):
-    about = "" if subject is None else f'subject = "{subject}"\n'
+    about = "" if subject is None else f"subject = {json.dumps(subject)}\n"
     reason, expires = "until the next training", TODAY + timedelta(days)
     return f'[[policy.waivers]]\nrule = "{rule}"\n{about}reason = "{reason}"\nexpires = {expires}\n'
 
@@ -114,6 +137,9 @@ IMPACT, NETWORK = "fairness.disparate-impact", "security.verdict"
 VIOLATES, KEEPS = example_mechanism(violates=True), example_mechanism()
 LEAKING = people(0.49, cautions=(LEAK,))
 SEVERITY = "[policy.severity]\n"
+REQUIREMENT, STRICT = "policy.requirement", "fairness.disparate_impact >= 0.99"
+PROMOTED = SEVERITY + '"fairness.caution" = "breach"'
+MISSPELT = Caution("spelling", "Counted as not 'yes' are 12 rows, nearly 'yes'.", 12)
 #: What is audited, the policy, the baseline, the ids of the breaches, and the states that are named.
 TABLE = {
     # defaults
@@ -182,14 +208,73 @@ TABLE = {
     "another subject": (record(UNFAIR), waiver(IMPACT, subject="age"), None, {f"{IMPACT}.1"}, {}),
     "its subject": (record(UNFAIR), waiver(IMPACT, subject="sex"), None, set(), {}),
     "not needed": (record(FAIR), waiver(IMPACT), None, set(), {}),
-    "a requirement is not waived": (
+    "a default's waiver is not of a requirement": (
         record(UNFAIR),
         requires("fairness.disparate_impact >= 0.8") + waiver(IMPACT),
         None,
         {"policy.1"},
         {},
     ),
+    "a requirement waived": (
+        record(FAIR),
+        requires(STRICT) + waiver(REQUIREMENT, subject=STRICT),
+        None,
+        set(),
+        {},
+    ),
+    "all requirements waived": (record(FAIR), requires(STRICT) + waiver(REQUIREMENT), None, set(), {}),
+    "another requirement waived": (
+        record(FAIR),
+        requires(STRICT) + waiver(REQUIREMENT, subject="fairness.disparate_impact >= 0.98"),
+        None,
+        {"policy.1"},
+        {},
+    ),
+    "a requirement's waiver expired": (
+        record(FAIR),
+        requires(STRICT) + waiver(REQUIREMENT, subject=STRICT, days=-1),
+        None,
+        {"policy.1"},
+        {},
+    ),
+    "a requirement that is waived stands in no default's place": (
+        record(UNFAIR),
+        requires(STRICT) + waiver(REQUIREMENT),
+        None,
+        {f"{IMPACT}.1"},
+        {},
+    ),
     # severities
+    "a requirement as a warning": (
+        record(FAIR),
+        requires(STRICT) + SEVERITY + f'"{STRICT}" = "warning"',
+        None,
+        set(),
+        {},
+    ),
+    "all requirements as warnings": (
+        record(FAIR),
+        requires(STRICT) + SEVERITY + f'"{REQUIREMENT}" = "warning"',
+        None,
+        set(),
+        {},
+    ),
+    "all requirements as warnings but one": (
+        record(FAIR),
+        requires(STRICT, "fairness.disparate_impact >= 0.995")
+        + SEVERITY
+        + f'"{REQUIREMENT}" = "warning"\n"{STRICT}" = "breach"',
+        None,
+        {"policy.1"},
+        {},
+    ),
+    "a requirement that only warns stands in no default's place": (
+        record(UNFAIR),
+        requires("fairness.disparate_impact >= 0.1") + SEVERITY + f'"{REQUIREMENT}" = "warning"',
+        None,
+        {f"{IMPACT}.1"},
+        {},
+    ),
     "promoted": (
         record(LEAKING),
         SEVERITY + '"fairness.caution" = "breach"',
@@ -390,9 +475,37 @@ TABLE = {
         {"policy.1": "new"},
     ),
     "a promoted caution known": (
-        record(people(0.49, cautions=(replace(LEAK, message=LEAK.message.replace("0.99", "0.98")),))),
-        SEVERITY + '"fairness.caution" = "breach"',
         record(LEAKING),
+        PROMOTED,
+        record(LEAKING),
+        set(),
+        {"fairness.caution.1": "known"},
+    ),
+    "a promoted caution with another number": (
+        record(people(0.49, cautions=(replace(LEAK, message=LEAK.message.replace("0.99", "0.98")),))),
+        PROMOTED,
+        record(LEAKING),
+        {"fairness.caution.1"},
+        {"fairness.caution.1": "worse"},
+    ),
+    "a promoted caution of more": (
+        record(people(0.49, cautions=(misspelt(40),))),
+        PROMOTED,
+        record(people(0.49, cautions=(MISSPELT,))),
+        {"fairness.caution.1"},
+        {"fairness.caution.1": "worse"},
+    ),
+    "a promoted caution of less": (
+        record(people(0.49, cautions=(MISSPELT,))),
+        PROMOTED,
+        record(people(0.49, cautions=(misspelt(40),))),
+        set(),
+        {"fairness.caution.1": "known"},
+    ),
+    "a promoted caution of more within tolerance": (
+        record(people(0.49, cautions=(misspelt(13),))),
+        PROMOTED + '\n[policy]\ntolerance = ["fairness.audit.cautions.*.amount=10%"]\n',
+        record(people(0.49, cautions=(MISSPELT,))),
         set(),
         {"fairness.caution.1": "known"},
     ),
@@ -439,6 +552,48 @@ TABLE = {
         record(mechanisms=(replace(KEEPS, epsilon=9.0),)),
         "",
         record(mechanisms=(VIOLATES,)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by a larger budget": (
+        budget(1.0, 100.0),
+        "",
+        budget(1.0, 0.5),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by less spent of the same budget": (
+        budget(0.5, 0.7),
+        "",
+        budget(1.0, 0.7),
+        set(),
+        {"policy.baseline.1": "fixed"},
+    ),
+    "a pass by fewer trials": (
+        record(mechanisms=(replace(KEEPS, trials=VIOLATES.trials // 10),)),
+        "",
+        record(mechanisms=(VIOLATES,)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by more trials": (
+        record(mechanisms=(replace(KEEPS, trials=VIOLATES.trials * 10),)),
+        "",
+        record(mechanisms=(VIOLATES,)),
+        set(),
+        {"policy.baseline.1": "fixed"},
+    ),
+    "a pass by a level that makes intervals narrower": (
+        record(replace(FAIR, level=0.5)),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by a quicker scan": (
+        record(network=profiled("quick", verdict="no evidence")),
+        "",
+        record(network=profiled("standard")),
         {"policy.baseline.1"},
         {"policy.baseline.1": "gone"},
     ),
@@ -534,7 +689,8 @@ def test_the_table_of_truth_in_every_format(judged, name, capsys):
     gitlab = json.loads(findings_gitlab(found))
     assert sum(each["severity"] == "critical" for each in gitlab) == len(breaches)
     summary = summary_of(as_json(load_record(out.parent)), found)
-    assert summary.word in ({"FAILED", "UNDECIDED"} if breaches else {"PASSED", "UNDECIDED", "NOT JUDGED"})
+    passing = {"PASSED", "UNDECIDED", "NOT JUDGED", "DEMONSTRATION"}
+    assert summary.word in ({"FAILED", "UNDECIDED"} if breaches else passing)
     page = findings_section(summary, lambda _: [])
     assert page.count('<span class="word">Breach</span>') == len(breaches)
     assert all(page.count(escape_html(each.decision)) == 1 for each in found if each.decision)
@@ -644,7 +800,8 @@ def test_what_is_broken_is_no_verdict(tmp_path, capsys, which, wrong):
         (["--baseline", "same", "--tolerance", "nan"], "cannot read 'nan'"),
         (["--severity", "fairness.cautoin=breach"], "nearest: fairness.caution"),
         (["--severity", "fairness.caution=off"], "expected RULE=LEVEL with one of note, warning, breach"),
-        (["--severity", "policy.requirement=warning"], "drop it in require instead"),
+        (["--severity", "policy.requirement=note"], "stays a warning at least"),
+        (["--severity", "fairness.verdict == 'in band'=warning"], "no such rule or requirement"),
         (["--severity", "policy.baseline=note"], "take this audit as the baseline"),
         (["--severity", "privacy.plan=breach"], "it cannot be breached"),
         (["--severity", "correction.evaluation=breach"], "it cannot be breached"),
@@ -726,3 +883,33 @@ def test_what_a_run_cannot_ask_for_leaves_everything_as_it_was(passed, capsys):
     assert sorted(path.name for path in passed.iterdir()) == before
     assert exit_code("gate", str(passed)) == 0
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("", "A breach in it by its own policy, and none by that of today: sex: disparate."),
+        (SEVERITY + '"fairness.caution" = "breach"', "Caution: leakage."),
+        (requires(STRICT), f"It was held to what is not required today: {STRICT}."),
+    ],
+)
+def test_a_policy_that_was_loosened_since_the_baseline_is_named_and_nothing_by_it_is_fixed(
+    tmp_path, capsys, then, said
+):
+    """By today's policy neither audit has a breach, so the accepted one's own findings say what it had."""
+    unfair = people(0.35, cautions=(LEAK,))
+    for name in ("audit", "accepted"):
+        (tmp_path / name).mkdir()
+        save_record(record(unfair), {}, tmp_path / name)
+    today = tmp_path / "today.toml"
+    today.write_text(SEVERITY + f'"{IMPACT}" = "warning"')
+    (tmp_path / "then.toml").write_text(then)
+    accepted = str(tmp_path / "accepted")
+    assert exit_code("gate", accepted, "--config", str(tmp_path / "then.toml"), "--out", accepted) == 1
+    capsys.readouterr()
+    asked = ["gate", str(tmp_path / "audit"), "--config", str(today), "--baseline", accepted]
+    assert exit_code(*asked, "--out", str(tmp_path / "out")) == 0
+    first, *others = read_findings((tmp_path / "out" / "findings.json").read_text()).findings
+    assert first.level == "warning"
+    assert said in first.message
+    assert not any(each.baseline == "fixed" for each in others)

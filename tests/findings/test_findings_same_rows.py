@@ -1,19 +1,22 @@
 """A baseline on the same rows: audits of two models on one table are paired, those of two tables are not."""
 
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from trivet.audit import run_audit
-from trivet.cli.outputs import save_arrays
+import trivet
+from trivet.audit import run_audit, save_audit
+from trivet.cli.main import main
 from trivet.comparison import compare_audits, read_audit
 from trivet.comparison.paired import paired_of, same_rows
 from trivet.comparison.pairs import pairs
 from trivet.config import load_config
-from trivet.errors import DataError
+from trivet.errors import DataError, RecordError
 from trivet.findings import findings_of, read_baseline
-from trivet.record import DECISIONS, as_json, load_record, save_record
+from trivet.record import DECISIONS, as_json, load_record
 
 PLACE = "fairness.audit.attributes[name=sex].groups[group=f].disparate_impact.value"
 ROWS = 3000
@@ -49,8 +52,7 @@ def audits(tmp_path_factory):
         chosen = None if baseline is None else folder / baseline
         done = run_audit(load_config(config, {"policy": {"baseline": chosen}}))
         (folder / out).mkdir()
-        save_record(done.record, done.triggers, folder / out)
-        save_arrays(done.decisions, folder / out / DECISIONS)
+        save_audit(done, folder / out)
         return folder / out
 
     table("rows.csv", 5)
@@ -122,11 +124,48 @@ def test_damaged_counts_and_decisions_pair_nothing(audits, tmp_path):
     ):
         spoilt = {**record, "fairness": {**record["fairness"], "paired": {**paired, **wrong}}}
         assert paired_of(pair_of(spoilt, before.record), before.digest, level=0.95) is None
-    (tmp_path / "accepted").mkdir()
-    (tmp_path / "accepted" / "metrics.json").write_bytes((audits / "accepted" / "metrics.json").read_bytes())
-    (tmp_path / "accepted" / DECISIONS).write_bytes(b"\xff" * 64)
+
+
+def changed(content):
+    """The bytes with the last bit of the last row's decision turned round."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("wrong", [changed, lambda _: b"\xff" * 64, lambda _: b""])
+@pytest.mark.parametrize("which", ["accepted", "same"])
+def test_decisions_that_the_audit_did_not_write_are_refused_wherever_it_is_read(
+    audits, tmp_path, capsys, which, wrong
+):
+    for name in ("accepted", "same"):
+        shutil.copytree(audits / name, tmp_path / name)
+    path = tmp_path / which / DECISIONS
+    path.write_bytes(wrong(path.read_bytes()))
+    accepted, same = (str(tmp_path / name) for name in ("accepted", "same"))
+    for asked in (["gate", same, "--baseline", accepted], ["compare", accepted, same]):
+        with pytest.raises(SystemExit) as ended:
+            main(asked)
+        assert ended.value.code == 3
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert "is not what the audit wrote: its SHA-256 is " in printed.err
+    if which == "accepted":
+        config = load_config(audits / "same.toml", {"policy": {"baseline": tmp_path / "accepted"}})
+        with pytest.raises(RecordError, match="is not what the audit wrote"):
+            run_audit(config)
+
+
+def test_a_baseline_without_its_decisions_is_held_against_as_an_independent_sample(audits, tmp_path):
+    shutil.copytree(audits / "accepted", tmp_path / "accepted")
+    (tmp_path / "accepted" / DECISIONS).unlink()
     chosen = {"policy": {"baseline": tmp_path / "accepted"}}
     assert run_audit(load_config(audits / "same.toml", chosen)).record.fairness.paired is None
+
+
+def test_the_call_from_python_writes_the_decisions_that_the_record_names(audits, tmp_path):
+    done = trivet.run(audits / "accepted.toml", out=tmp_path / "out")
+    content = (tmp_path / "out" / DECISIONS).read_bytes()
+    assert content == (audits / "accepted" / DECISIONS).read_bytes()
+    assert done.record.decisions == hashlib.sha256(content).hexdigest()
 
 
 def test_a_baseline_that_is_not_there_is_refused(audits, tmp_path):

@@ -34,8 +34,10 @@ class Page(HTMLParser):
 
 #: What begins and ends a sentence's room.
 _ROOMS = frozenset({"p", "li", "dd", "dt", "div", "section", "summary", "h1", "h2", "h3", "h4", "ul", "dl"})
-#: Formulas, drawings, tables, captions and entries are no sentences; contents repeat headings.
-_NO_SENTENCES = frozenset({"script", "style", "title", "svg", "math", "nav", "table", "figcaption", "ol"})
+#: Formulas, drawings, tables, captions, sources and entries are no sentences; contents repeat headings.
+_NO_SENTENCES = frozenset(
+    {"script", "style", "title", "svg", "math", "nav", "table", "figcaption", "cite", "ol"}
+)
 
 
 class _Sentences(HTMLParser):

@@ -9,12 +9,13 @@ import yaml
 from page_elements import Page
 
 from example_audits import MANIFEST, audit_of, changed
-from example_privacy import HOSTILE
-from example_records import example_own_record, example_record
+from example_privacy import HOSTILE, example_plan
+from example_records import example_own_record, example_record, own_record
 from trivet.errors import UsageError
-from trivet.record import as_json
+from trivet.record import PrivacyLeg, as_json
 from trivet.report.card import model_card
 from trivet.report.front_matter import front_matter, model_index
+from trivet.wording import rounded
 
 SECTIONS = [
     "Bias, Risks, and Limitations",
@@ -81,9 +82,11 @@ def test_front_matter_is_read_back_as_it_was_meant():
         assert yaml.safe_load(lines)["model-index"] == model_index(plain)
 
 
-@pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123456789.123, 1e22])
+@pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123400000.0, 1e22])
 def test_numbers_stay_numbers_in_yaml(value):
-    record = changed(example_record(), "security.repair.attempts.0.asr.before.value", value)
+    record = example_record()
+    for field, content in (("value", value), ("low", None), ("high", None)):
+        record = changed(record, f"security.repair.attempts.0.asr.before.{field}", content)
     matter, _ = front(model_card(audit_of(record)))
     assert matter["model-index"][0]["results"][0]["metrics"][1]["value"] == value
 
@@ -149,6 +152,14 @@ def test_groups_beyond_the_most_disparate_are_counted():
     groups = tuple(changed(group, "group", f"group {n}") for n in range(25))
     many = changed(record, "fairness.audit.attributes.0.groups", groups)
     assert "5 more groups are nearer to parity." in model_card(audit_of(many))
+
+
+def test_a_plan_of_unlike_queries_names_the_noise_of_each():
+    plan = example_plan(mixed=True)
+    _, body = front(model_card(audit_of(own_record(privacy=PrivacyLeg(plan=plan)))))
+    for query in plan.recommended.queries:
+        assert f"| Scale of the noise of {query.name} | {query.scale:.4f} |" in body
+    assert "| Scale of the noise | -" not in body
 
 
 def test_names_of_strangers_stay_text():
@@ -220,9 +231,10 @@ def test_an_audit_of_predictions_alone_has_their_metrics():
     assert (model["name"], result["dataset"]["name"]) == ("score", record.fairness.audit.data)
     attribute = record.fairness.audit.attributes[0]
     by_type = {each["type"]: each["value"] for each in reversed(result["metrics"])}
-    assert by_type["disparate_impact"] == attribute.groups[0].disparate_impact.value
+    impact = attribute.groups[0].disparate_impact
+    assert by_type["disparate_impact"] == rounded(impact.value, impact.low, impact.high)
     overall = next(each for each in attribute.measures if each.metric == "false_positive_rate").overall
-    assert by_type["false_positive_rate"] == overall.value
+    assert by_type["false_positive_rate"] == rounded(overall.value, overall.low, overall.high)
     assert "the study" not in body
 
 

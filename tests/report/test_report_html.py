@@ -3,26 +3,21 @@
 import base64
 import hashlib
 import re
-from collections import Counter
 from importlib.resources import files
 
 import pytest
-from page_elements import Page, sentences_of
+from page_elements import Page
 from page_findings import FINDINGS, shown_example
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from example_records import example_record
 from trivet.errors import ReportError
-from trivet.findings import findings_of
 from trivet.findings.summary import LegSummary, Line, Made, PartSummary, Summary, summary_of
 from trivet.place import find
-from trivet.record import as_json
-from trivet.report.facts import run_page_facts
-from trivet.report.figures import available, pictures
+from trivet.report.figures import available
 from trivet.report.figures.registry import FIGURES
 from trivet.report.text import tree
 from trivet.report.text.document import make_document
-from trivet.report.text.values import escape_html
 from trivet.report.write.details import TELLING
 from trivet.report.write.html import html_page, inline_svg
 from trivet.verdict import LEGS
@@ -144,19 +139,6 @@ def test_findings_mean_something_once_and_what_passed_is_folded(study_page):
     assert "Try <code>trivet repair</code>." in findings
     assert "<dt>Measured</dt>" not in findings  # the card has it
     assert "No requirement is set; [policy] in audit.toml has room." in findings
-
-
-def test_no_sentence_stands_twice(study_report, study_prose):
-    plain = as_json(example_record())
-    summary = summary_of(plain, findings_of(plain))
-    facts = run_page_facts(plain, told=True)
-    document = make_document(facts, study_prose, pictures=pictures(example_record()))
-    page = html_page(document, summary, study_report.html.parent / "figures", record=facts)
-    found = sentences_of(page)
-    assert len(found) > 150
-    assert [each for each, times in Counter(found).items() if times > 1] == []
-    for line in summary.lines:
-        assert page.count(escape_html(line.finding.message)) == 1
 
 
 def test_each_leg_has_its_verdict_what_was_audited_and_a_picture(study_page):

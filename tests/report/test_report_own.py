@@ -115,8 +115,9 @@ def test_the_plan_s_table_has_every_row_and_the_reasons(pages):
     rows = rows_of(pages["plan"], "tbl:own-rows")
     assert len(rows) == len(plan.rows)
     for shown, row in zip(rows, plan.rows, strict=True):
-        assert shown[:3] == [row.mechanism, row.name, row.source]
-        assert shown[4] == (f"{row.scale:.5g}" if row.applicable else row.reason)
+        reason = "" if row.applicable else f"; not applicable: {row.reason}"
+        assert shown[:3] == [row.mechanism, f"{row.name}{reason}", row.source]
+        assert shown[4] == (f"{row.scale:.5g}" if row.applicable else "")
     assert 'id="tbl:own-mixed-rows"' not in pages["plan"]
 
 

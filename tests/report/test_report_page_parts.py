@@ -196,7 +196,9 @@ def test_why_a_finding_matters_is_said_once_for_all_of_its_kind(folded, figures)
     page = html_page(folded, summary, figures, record=sample_record())
     assert page.count("This can happen to everyone who looks for it.") == 1
     assert page.count("That can happen to everyone who looks for it.") == 1
-    assert '<a href="#finding:a.1">As of ' in page
+    kind = page[page.index('id="finding:a.1"') : page.index('id="finding:b"')]
+    assert 'id="finding:a.2"' in kind
+    assert kind.count("Try <code>trivet repair</code>.") == kind.count("A source, 1999") == 1
 
 
 @pytest.fixture

@@ -115,7 +115,6 @@ COPIES = (
 REFUSED = "could run code"
 NO_CHECKPOINT = "not a PyTorch checkpoint"
 NO_STATE = "is not a state dict"
-NO_TENSOR = "and not a plain tensor"
 NO_FIT = "does not fit the architecture mnist-cnn"
 ENORMOUS = torch.zeros(1).expand(10**6, 10**6)
 
@@ -137,7 +136,7 @@ CASES = [
     Case("a call of eval", saved({"a": Calls(eval, "1")}), "asks for '__builtin__.eval'"),
     Case("a call of getattr", saved({"a": Calls(getattr, "x", "format")}), "asks for '__builtin__.getattr'"),
     Case("an object that is made", saved({"a": io.BytesIO(b"x")}), NO_STATE),
-    Case("any amount of memory", saved({"a": Calls(bytearray, 2**33)}), "asks for '__builtin__.bytearray'"),
+    Case("any amount of memory", saved({"a": Calls(bytearray, 2**33)}), NO_STATE),
     Case("a long text that is not there", raw(b"\x80\x04\x8d" + b"\xff" * 7 + b"\x00."), "cannot be read"),
     Case("bytes that are not there", raw(b"\x80\x05\x96" + b"\x00" * 6 + b"\x01\x00."), "cannot be read"),
     Case(
@@ -180,10 +179,12 @@ CASES = [
     Case(
         "complex numbers",
         saved(state(fc2__0__bias=torch.zeros(10, dtype=torch.complex64))),
-        "is a torch.ComplexFloatStorage and",
+        "has complex numbers",
     ),
-    Case("a sparse tensor", saved(state(fc2__0__bias=torch.zeros(10).to_sparse())), NO_TENSOR),
-    Case("a tensor without numbers", saved(state(fc2__0__bias=torch.zeros(10, device="meta"))), NO_TENSOR),
+    Case(
+        "a sparse tensor", saved(state(fc2__0__bias=torch.zeros(10).to_sparse())), "is a sparse tensor; save"
+    ),
+    Case("a tensor without numbers", saved(state(fc2__0__bias=torch.zeros(10, device="meta"))), "no numbers"),
     Case(
         "a name that a terminal obeys",
         saved(state(**{"\x1b[2J\nfc9": torch.zeros(1)})),

@@ -1,5 +1,7 @@
 """A network whose weights are saved in every layout, and others that hold it or differ in a layer."""
 
+import enum
+
 import torch
 from torch import nn
 
@@ -55,6 +57,28 @@ class Bag(dict):
 
 class Tagged(torch.Tensor):
     """A tensor of a class that only its author has."""
+
+    @classmethod
+    def tagged(cls):
+        """Return the class."""
+        return cls
+
+
+class Colour(enum.Enum):
+    """Names of the author's own."""
+
+    RED = 1
+
+
+class Lazy(nn.Module):
+    """A network whose layers know their shapes once they have seen an image."""
+
+    def __init__(self):
+        super().__init__()
+        self.features, self.classifier = nn.LazyConv2d(4, 3), nn.LazyLinear(10)
+
+    def forward(self, inputs):
+        return self.classifier(self.features(inputs).flatten(1))
 
 
 def trained():

@@ -74,7 +74,7 @@ def assert_weights(checkpoint):
     found = {name.removeprefix("model."): value for name, value in checkpoint.model.weights().items()}
     for name, value in STATE.items():
         if "num_b" not in name:
-            assert torch.allclose(found[name], value.float(), atol=1e-2), name
+            assert torch.allclose(found[name], value.float(), atol=2e-2), name
 
 
 def assert_read(path, architecture="layout_nets:Net", **settings):

@@ -15,6 +15,7 @@ import torch
 
 from trivet.errors import CheckpointError
 from trivet.security.reading import torchfile as pickled
+from trivet.security.reading.harm import is_harmful
 from trivet.security.reading.torchfile import read_pickle
 
 
@@ -47,7 +48,7 @@ def test_a_value_may_hold_itself():
     [
         (os.system, "asks for 'posix.system'"),
         (eval, "asks for '__builtin__.eval'"),
-        (getattr, "asks for '__builtin__.getattr'"),
+        (setattr, "asks for '__builtin__.setattr'"),
         (subprocess.call, "asks for '(subprocess|commands).call'"),
         (runpy.run_path, "asks for 'runpy.run_path'"),
         (torch.load, "asks for 'torch.serialization.load'"),
@@ -79,6 +80,41 @@ def test_what_does_harm_is_refused_wherever_it_is_named(value, message):
 def test_what_else_stands_beside_the_weights_is_a_stand_in(value, protocol):
     found = read(pickle.dumps({"epoch": 3, "beside": value, "last": [1, 2]}, protocol=protocol)).value
     assert (found["epoch"], found["last"]) == (3, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("path", "harmful"),
+    [
+        ("posix.system", True),
+        ("torch.os.system", True),
+        ("builtins.object.__subclasses__", True),
+        ("builtins.bytearray", False),
+        ("code.InteractiveConsole.push", True),
+        ("code.interact", True),
+        ("code.models.Net", False),
+        ("operator.attrgetter", True),
+        ("operator.itemgetter", False),
+        ("inspect.stack", True),
+        ("inspect._empty", False),
+    ],
+)
+def test_a_name_is_harmful_by_where_it_leads(path, harmful):
+    assert is_harmful(path) is harmful
+
+
+def test_an_attribute_is_looked_up_of_what_has_a_name():
+    assert read(b"\x80\x04cbuiltins\ngetattr\ncshop\nColour\nX\x03\x00\x00\x00RED\x86R.").value.name == (
+        "shop.Colour.RED"
+    )
+    for target, name in ((b"cshop\nColour\n", b"__globals__"), (b"N", b"x")):
+        content = b"cbuiltins\ngetattr\n%sX%s%s\x86R." % (target, len(name).to_bytes(4, "little"), name)
+        with pytest.raises(CheckpointError, match="could run code"):
+            read(b"\x80\x04" + content)
+
+
+def test_a_long_name_is_refused():
+    with pytest.raises(CheckpointError, match="a name of 2002 letters"):
+        read(b"\x80\x04ca\n" + b"b" * 2000 + b"\n.")
 
 
 def test_what_is_named_is_not_imported():

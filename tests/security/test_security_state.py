@@ -5,12 +5,14 @@ from random import Random
 import pytest
 import safetensors.torch
 import torch
+from layout_nets import Tied
 from torch import nn
 
-from trivet.errors import CheckpointError
+from trivet.errors import CheckpointError, UsageError
+from trivet.security import load_checkpoint
 from trivet.security.checkpoint import _fill
+from trivet.security.reading.matching import Layer, find_states, match
 from trivet.security.reading.torchfile import LazyTensor, Storage, strides_of
-from trivet.security.reading.weights import Layer, find_states, match
 from trivet.work.confined import Confined
 
 
@@ -187,3 +189,23 @@ def test_no_tensor_is_read_before_every_shape_is_right():
         CheckpointError, match=r"0.bias has shape \(1000000000, 1000000000\) instead of \(2,\)"
     ):
         match(layers, {"": wrong}, "a.pth", "x")
+
+
+ONCE = ("st.weight", "nd.weight")
+TIED = {key: value for key, value in Tied().state_dict().items() if not key.endswith(ONCE)}
+
+
+def test_tied_weights_that_a_file_has_once_are_read_and_differing_ones_refused(tmp_path):
+    torch.save({"first.weight": torch.ones(1, 1, 3, 3), **TIED}, tmp_path / "a.pth")
+    loaded = load_checkpoint(tmp_path / "a.pth", architecture="layout_nets:Tied", input_shape=(1, 8, 8))
+    assert bool((loaded.model.weights()["second.weight"] == 1).all())
+    two = {"first.weight": torch.ones(1, 1, 3, 3), "second.weight": torch.zeros(1, 1, 3, 3)}
+    torch.save(TIED | two, tmp_path / "b.pth")
+    with pytest.raises(CheckpointError, match=r"other numbers in 'first\.weight' than in 'second\.weight'"):
+        load_checkpoint(tmp_path / "b.pth", architecture="layout_nets:Tied", input_shape=(1, 8, 8))
+
+
+def test_lazy_layers_need_images(tmp_path):
+    torch.save({}, tmp_path / "a.pth")
+    with pytest.raises(UsageError, match="does not say which images it takes"):
+        load_checkpoint(tmp_path / "a.pth", architecture="layout_nets:Lazy")

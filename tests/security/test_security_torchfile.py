@@ -132,7 +132,7 @@ def test_layers_that_share_one_storage_cost_it_once(tmp_path, monkeypatch):
     monkeypatch.setattr(ZippedFile, "read", counted)
     whole = torch.arange(1000.0)
     torch.save({f"{n}": whole[n : n + 2] for n in range(50)}, tmp_path / "a.pth")
-    layers = [(f"{n}", [2], "F32") for n in range(50)]
+    layers = [(f"{n}", [2], "F32", []) for n in range(50)]
     request = {"path": str(tmp_path / "a.pth"), "name": "a.pth", "architecture": "x", "layers": layers}
     assert extract(request, tmp_path) == {"numbers": list(range(50)), "notes": []}
     written = safetensors.torch.load_file(tmp_path / EXTRACTED)

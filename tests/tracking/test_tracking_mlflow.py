@@ -88,6 +88,24 @@ def test_what_mlflow_refuses_is_one_line(mlflow, tracked, tmp_path):
     assert mlflow.runs == {}
 
 
+@pytest.mark.parametrize(
+    "uri", ["sqlite:///x.db", "SQLite:///x.db", "postgresql://there/x", "mysql+pymysql://there/x"]
+)
+def test_a_database_without_the_whole_of_mlflow_is_refused_before_anything_is_done(
+    mlflow, tracked, monkeypatch, uri
+):
+    monkeypatch.setattr("trivet.tracking.mlflow.find_spec", lambda name: None if name == "alembic" else name)
+    said = r"needs alembic, of the whole of mlflow: pip install mlflow\."
+    with pytest.raises(UsageError, match=said):
+        log_to_mlflow(tracked, uri=uri)
+    mlflow.uri = uri
+    with pytest.raises(UsageError, match=said):
+        log_to_mlflow(tracked)
+    assert mlflow.runs == {}
+    log_to_mlflow(tracked, uri="http://there")
+    assert mlflow.runs
+
+
 def test_without_mlflow_the_extra_is_named(monkeypatch, tracked):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UsageError, match=r"trivet\[mlflow\]"):

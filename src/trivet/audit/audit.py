@@ -1,9 +1,11 @@
 """From configuration to record: the straight line."""
 
+import hashlib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,11 +20,21 @@ from trivet.audit.effects import audit_effects
 from trivet.audit.parts import LegDone, Parts, Progress
 from trivet.config import AuditConfig
 from trivet.errors import UsageError
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
+from trivet.record import (
+    DECISIONS,
+    SCHEMA_VERSION,
+    WEIGHTS,
+    AuditInfo,
+    AuditRecord,
+    Triggers,
+    arrays_bytes,
+    save_arrays,
+    save_record,
+)
 from trivet.result import Result
 from trivet.verdict import LEGS
 
-__all__ = ["Audit", "run_audit"]
+__all__ = ["Audit", "run_audit", "save_audit"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,13 +94,24 @@ def run_audit(
     results = {leg: legs[leg].result if leg in legs else None for leg in LEGS}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
+    decisions = legs["fairness"].decisions if "fairness" in legs else {}
+    digest = hashlib.sha256(arrays_bytes(decisions)).hexdigest() if decisions else None
     return Audit(
-        AuditRecord(SCHEMA_VERSION, info, **results, effects=effects),
+        AuditRecord(SCHEMA_VERSION, info, **results, effects=effects, decisions=digest),
         {} if security is None else security.triggers,
         {name: digest for done in legs.values() for name, digest in done.inputs.items()},
         seconds,
         {} if security is None else security.weights,
-        legs["fairness"].decisions if "fairness" in legs else {},
+        decisions,
+    )
+
+
+def save_audit(done: Audit, folder: Path) -> tuple[Path, ...]:
+    """Write the record, and the arrays beside it that there are."""
+    return (
+        *save_record(done.record, done.triggers, folder),
+        *save_arrays(done.weights, folder / WEIGHTS),
+        *save_arrays(done.decisions, folder / DECISIONS),
     )
 
 

@@ -25,6 +25,8 @@ from trivet.record import (
     STRIP_PIXELS,
     FairnessLeg,
     PrivacyLeg,
+    load_record,
+    read_decisions,
     read_fairness_audits,
     read_privacy_audits,
 )
@@ -34,7 +36,6 @@ from trivet.security.settings import MAX_LOSS, ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
 from trivet.wording import one_line
-from trivet.work.bounded import read_bounded
 from trivet.work.own_code import OWN_CODE
 
 __all__ = [
@@ -50,8 +51,6 @@ __all__ = [
 
 #: Before a folder whose config.json describes a network.
 FOLDER: Final = "hf:"
-#: A bit for each of a hundred million rows, and more.
-MOST_DECISION_BYTES: Final = 2**24
 #: Separates the file of a database from the name of a table in it.
 TABLE: Final = ":"
 
@@ -195,17 +194,17 @@ def _table(
 
 
 def _decisions_in(folder: Path) -> "Decisions | None":
-    """Return the decisions that an audit kept; None where it kept none, or they are damaged."""
+    """Return the decisions that an audit kept; None where it kept none."""
     import safetensors  # noqa: PLC0415 - only a baseline needs it
     import safetensors.numpy  # noqa: PLC0415
 
     from trivet.fairness.auditing.same_rows import Decisions  # noqa: PLC0415
 
+    content = read_decisions(folder, load_record(folder).decisions)
     try:
-        arrays = safetensors.numpy.load(read_bounded(folder / DECISIONS, MOST_DECISION_BYTES))
-    except (OSError, ValueError, safetensors.SafetensorError):
+        return None if content is None else Decisions.from_arrays(safetensors.numpy.load(content))
+    except (ValueError, safetensors.SafetensorError):
         return None
-    return Decisions.from_arrays(arrays)
 
 
 def _study_fairness(

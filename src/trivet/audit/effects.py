@@ -102,7 +102,7 @@ def _study_system(config: AuditConfig, settings: EffectSettings, legs: Mapping[s
 def _own_system(config: AuditConfig, settings: EffectSettings, legs: Mapping[str, LegDone[Any]]) -> Any:
     from trivet.effects.own import own_system  # noqa: PLC0415 - as above
 
-    scanned = members = None
+    scanned = members = mended = None
     scan = config.security.scan
     if "security" in legs and scan is not None:
         from trivet.security.calls import load_scanned, scan_again  # noqa: PLC0415
@@ -111,6 +111,8 @@ def _own_system(config: AuditConfig, settings: EffectSettings, legs: Mapping[str
         subject = load_scanned(scan, seed=config.audit.seed)
         masks, patterns = (done.triggers[f"scan.{name}"] for name in ("mask", "pattern"))
         scanned = subject, scan_again(subject, done.result.scan, masks, patterns)
+        if done.weights and (repair := done.result.repair) is not None and repair.chosen is not None:
+            mended = repair.chosen, done.weights
         if settings.members is not None:
             members = _members(settings.members, scan, *scanned, seed=config.audit.seed)
     fairness = "fairness" in legs and config.fairness.table is not None
@@ -118,6 +120,7 @@ def _own_system(config: AuditConfig, settings: EffectSettings, legs: Mapping[str
         settings,
         scanned=scanned,
         members=members,
+        mended=mended,
         table=config.fairness.table if fairness else None,
         audit=legs["fairness"].result.audit if fairness else None,
         seed=config.fairness.seed if fairness else config.audit.seed,

@@ -1,5 +1,6 @@
 """``trivet compare``: changes between two audits, and which of them exceed noise."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +25,7 @@ from trivet.cli.terminal import (
 from trivet.comparison.results import BETTER
 from trivet.errors import UsageError
 from trivet.record import refuse_unfinished
-from trivet.wording import as_entity
+from trivet.wording import as_entity, one_line
 from trivet.work.result_files import write_whole
 
 if TYPE_CHECKING:
@@ -166,7 +167,12 @@ def _print_lines(console: Console, heading: str, changes: Sequence["Change"], *,
     for change in changes[:limit]:
         console.print(f"- {escape(change_text(change))}: {_outcome(change)}")
     if limit is not None and len(changes) > limit:
-        console.print(f"{len(changes) - limit} more; --all and --json have them.")
+        left = Counter(change.place.partition(".")[0] for change in changes[limit:])
+        legs = ", ".join(f"{count} of {escape(one_line(leg))}" for leg, count in left.items())
+        console.print(
+            f"and {left.total()} more values that differ ({legs}): --all lists them; --json has each, its "
+            "place and its intervals."
+        )
 
 
 def _outcome(change: "Change") -> str:

@@ -14,6 +14,7 @@ from trivet.cli.fairness_output import (
     carry_out,
     figures_table,
     name_text,
+    print_notes,
     print_verdict,
     value_text,
     verdict_cell,
@@ -56,7 +57,8 @@ _OVERALL = (
 
 
 def print_audit(audit: FairnessAudit, console: "Console") -> None:
-    """Print the figures of all rows, each attribute's groups, what is to be known first, and the verdict."""
+    """Print the verdict, the figures of all rows, each attribute's groups, cautions and limits."""
+    print_verdict(audit, console)
     _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console, audit.four_fifths)
@@ -66,7 +68,8 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
 
 
 def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
-    """Print each model with its intervals, what they come to, and the verdict on the baseline."""
+    """Print the verdict on the baseline, each model with its intervals, and what they come to."""
+    print_verdict(comparison.baseline, console)
     table = figures_table("model", "accuracy", "±s", "±t", "DI", "s", "t")
     for model in comparison.models:
         name = ("▸" if model.on_frontier else " ") + model.name
@@ -254,9 +257,7 @@ def _fnr(group: GroupAudit) -> "Estimate | None":
 
 def _print_end(audit: FairnessAudit, console: "Console") -> None:
     parts = [part for each in audit.attributes for part in (each.by_class, each.by_feature) if part]
-    for limits in dict.fromkeys(part.limits for part in parts):
-        console.print(limits, style="dim")
-    print_verdict(audit, console, law=audit.law)
+    print_notes(audit, console, more=(*dict.fromkeys(part.limits for part in parts), *audit.law))
 
 
 def _interval(ends: "Estimate | None") -> str:

@@ -12,6 +12,7 @@ from trivet.cli.fairness_output import (
     ends_text,
     figures_table,
     name_text,
+    print_notes,
     print_verdict,
     value_text,
     verdict_cell,
@@ -59,7 +60,8 @@ def audit_and_print(settings: TableSettings, *, seed: int, out: Path | None, jso
 
 
 def print_outcomes(audit: OutcomeAudit, console: "Console") -> None:
-    """Print each attribute's groups, what is to be known first, and the verdict."""
+    """Print the verdict, each attribute's groups, cautions and limits."""
+    print_verdict(audit, console)
     for attribute in audit.attributes:
         groups: Any = attribute.groups
         if isinstance(attribute, MulticlassAttribute):
@@ -78,7 +80,7 @@ def print_outcomes(audit: OutcomeAudit, console: "Console") -> None:
             "--out, and in --json.",
             style="dim",
         )
-    print_verdict(audit, console)
+    print_notes(audit, console)
 
 
 def _print_amounts(name: str, groups: tuple[GroupAmounts, ...], console: "Console") -> None:

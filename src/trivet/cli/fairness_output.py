@@ -37,6 +37,7 @@ __all__ = [
     "ends_text",
     "figures_table",
     "name_text",
+    "print_notes",
     "print_verdict",
     "refuse_idle",
     "value_text",
@@ -95,16 +96,20 @@ def refuse_idle(table: str, options: TableOptions, used: AbstractSet[str], *, wh
         raise UsageError(f"{named}: nothing is done with it {where}; leave it out.")
 
 
-def print_verdict(found: Any, console: "Console", *, law: Iterable[str] = ()) -> None:
-    """Print what is to be known first of an audit, the law, the verdict and what it leaves out."""
-    for caution in found.cautions:
-        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
-    for line in law:
-        console.print(escape(line), style="dim")
+def print_verdict(found: Any, console: "Console") -> None:
+    """Print the verdict of an audit with its reason, above the tables that it rests on."""
     console.print(
         f"{verdict_text(tone(found.verdict), found.verdict, on=found.data)}. {escape(found.reason)}"
     )
-    console.print(found.limits, style="dim")
+    console.print()
+
+
+def print_notes(found: Any, console: "Console", *, more: Iterable[str] = ()) -> None:
+    """Print the cautions of an audit, then what it leaves out and `more` of that kind."""
+    for caution in found.cautions:
+        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
+    for line in (found.limits, *more):
+        console.print(escape(line), style="dim")
 
 
 def figures_table(first: str, *others: str) -> Table:

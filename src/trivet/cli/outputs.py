@@ -7,29 +7,25 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
-
-from numpy.typing import NDArray
+from typing import Final
 
 from trivet.cli.main import ignore_matplotlibrc
 from trivet.errors import UsageError
 from trivet.findings import FINDINGS_FILES, Finding
 from trivet.findings.summary import Made
-from trivet.record import DECISIONS, MANIFEST, METRICS, TRIGGERS, AuditRecord, Triggers, as_json
+from trivet.record import DECISIONS, MANIFEST, METRICS, TRIGGERS, WEIGHTS, AuditRecord, Triggers, as_json
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
-from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_whole
+from trivet.work.result_files import make_folder, make_subfolder
 
 __all__ = [
     "RECORD_FILES",
     "REPORT_FILES",
     "SCAN_FILES",
     "SUMMARY",
-    "WEIGHTS",
     "draw",
     "prepare_folder",
     "refuse_foreign",
-    "save_arrays",
 ]
 
 #: What stands in a file of trivet's, by its name or by its ending.
@@ -104,7 +100,6 @@ def _bears_mark(path: Path) -> bool:
 
 
 FIGURES = "figures"
-WEIGHTS = "repaired.safetensors"
 SUMMARY = "summary.json"
 SCAN_FILES = ("scan.html", "scan.json", "scan-triggers.safetensors")
 REPORT_FILES = ("report.html", "report.pdf", "report.tex", "macros.tex")
@@ -125,17 +120,6 @@ def prepare_folder(folder: Path, *names: str) -> None:
     """Make the output folder, and make sure before hours of work that it can be written."""
     make_folder(folder)
     refuse_foreign([folder / name for name in names])
-
-
-def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> tuple[Path, ...]:
-    """Write arrays beside the record, or take away those of an earlier audit."""
-    if not arrays:
-        remove_result(path)
-        return ()
-    import safetensors.numpy  # noqa: PLC0415 - only some audits have any
-
-    write_whole(path, safetensors.numpy.save(dict(arrays)))
-    return (path,)
 
 
 def draw(

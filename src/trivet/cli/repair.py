@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, RandomSeed, Threads, command
-from trivet.cli.outputs import SCAN_FILES, WEIGHTS, prepare_folder
+from trivet.cli.outputs import SCAN_FILES, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
     print_files,
@@ -19,6 +19,7 @@ from trivet.cli.terminal import (
     set_threads,
 )
 from trivet.errors import UsageError
+from trivet.record import WEIGHTS
 from trivet.security.settings import RepairOptions, ScanOptions
 from trivet.verdict import NO_EVIDENCE, NOT_REMOVED, REMOVED, UNSETTLED, sign, tone
 

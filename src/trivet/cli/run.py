@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trivet.audit import keep_parts, run_audit
+from trivet.audit import keep_parts, run_audit, save_audit
+from trivet.audit.by_leg import path_digest
+from trivet.audit.described import lacking
 from trivet.audit.files import invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
-from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, WEIGHTS, draw, prepare_folder, save_arrays
+from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -29,21 +31,19 @@ from trivet.cli.terminal import (
     results_console,
 )
 from trivet.comparison.audits import read_manifest
-from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
+from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config, sections_of
 from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
 from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
 from trivet.record import (
-    DECISIONS,
     METRICS,
     as_json,
     load_record,
     make_manifest,
     refuse_unfinished,
     save_manifest,
-    save_record,
 )
 from trivet.security.settings import ProfileName
 from trivet.verdict import LEGS
@@ -97,8 +97,8 @@ def gate(
     require
         A measurement, a sign and a constant, such as "fairness.disparate_impact >= 0.8"; may be repeated.
     severity
-        A rule and what its findings are, note, warning or breach, such as fairness.caution=breach; may be
-        repeated.
+        A rule, or a requirement as it is written, and what its findings are, note, warning or breach, such as
+        fairness.caution=breach; may be repeated.
     baseline
         The folder of an accepted audit: what it breaches as well, and no better, is a warning.
     tolerance
@@ -133,8 +133,8 @@ def gate(
         _refuse_itself(folder, gating.policy)
     record = load_record(folder)
     plain = as_json(record)
-    if settings is not None and not settings.audit.study:
-        _refuse_without(folder, plain, settings.audit.legs)
+    if settings is not None and config is not None:
+        _refuse_lacking(folder, lacking(settings, sections_of(config), plain))
     found = gating.findings(plain)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
@@ -153,12 +153,12 @@ def gate(
     return int(findings.breached(found))
 
 
-def _refuse_without(folder: Path, record: Mapping[str, Any], legs: Sequence[str]) -> None:
+def _refuse_lacking(folder: Path, missing: Sequence[str]) -> None:
     """Refuse the record of another audit, which has not looked at what the configuration describes."""
-    if lacking := [leg for leg in legs if record[leg] is None]:
+    if missing:
         raise RecordError(
-            f"{one_line(folder, limit=500)} has no {' and no '.join(lacking)} leg, which the configuration "
-            "describes, so nothing is known of it. Run the audit again."
+            f"{one_line(folder, limit=500)} has {', '.join(missing)}, which the configuration describes, so "
+            "nothing is known of it. Run the audit again, or give a file that has a [policy] alone."
         )
 
 
@@ -193,7 +193,7 @@ def _gating(policy: PolicySection) -> _Gating:
 
     requirements = parse_requirements(policy.require)
     refuse_impossible(requirements)
-    findings.refuse_severities(policy.severity)
+    findings.refuse_severities(policy.severity, [each.text for each in requirements])
     findings.refuse_waivers(policy.waivers, policy.severity)
     tolerances = baseline = None
     if policy.tolerance:
@@ -348,6 +348,11 @@ def _show(record: Mapping[str, Any], path: str, form: str) -> str:
     return form.format(value) if "{}" in form else format(value, form)
 
 
+def _array_digests(files: Sequence[Path]) -> dict[str, str | None]:
+    """Return the SHA-256 of each file of arrays, which have no record of their own."""
+    return {file.name: path_digest(file) for file in files if file.suffix == ".safetensors"}
+
+
 @command
 def run(
     config: Path | None = None,
@@ -392,9 +397,7 @@ def run(
             remove_result(folder / name)
         done = run_audit(settings, progress=progress, parts=parts)
         origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
-        record_files = save_record(done.record, done.triggers, folder)
-        arrays = save_arrays(done.weights, folder / WEIGHTS)
-        arrays += save_arrays(done.decisions, folder / DECISIONS)
+        record_files = save_audit(done, folder)
         plain = as_json(done.record)
         found = gating.findings(plain)
         made = made_of({"trivet": version("trivet"), "started": started.isoformat(), "inputs": done.inputs})
@@ -409,12 +412,12 @@ def run(
             seconds=seconds,
             pdf_engine=drawn.pdf_engine,
             started=started,
-            origin=origin_files,
+            origin={**origin_files, "arrays": _array_digests(record_files)},
         )
         manifest_file = save_manifest(manifest, folder)
         # Last: a run that fails has none.
         finding_files = write_findings(found, folder, origin=origin)
-        files = (*drawn.files, *record_files, *finding_files, *arrays, manifest_file)
+        files = (*drawn.files, *record_files, *finding_files, manifest_file)
         parts.remove()
     if json:
         print_json(

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, Out, RandomSeed, Threads, command
-from trivet.cli.outputs import SCAN_FILES, SUMMARY, WEIGHTS, prepare_folder, save_arrays
+from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -24,7 +24,7 @@ from trivet.cli.terminal import (
     verdict_text,
 )
 from trivet.errors import UsageError
-from trivet.record import STRIP_PIXELS, Triggers
+from trivet.record import STRIP_PIXELS, WEIGHTS, Triggers, save_arrays
 from trivet.security.settings import ScanOptions
 from trivet.settings import Count
 from trivet.verdict import NO_EVIDENCE, tone

@@ -1,7 +1,9 @@
 """Comparison of two audits."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from trivet.audited import PUBLISHED_MODELS, parts_of
@@ -124,9 +126,9 @@ def headline_title(pair: Pair) -> str | None:
 
 
 def verdict_title(pair: Pair) -> str:
-    """Return what a verdict is about; the place where it has no other name."""
+    """Return what a verdict is about."""
     title = _VERDICTS.get(pair.names)
-    return pair.place if title is None else _named(title, pair)
+    return pair.name if title is None else _named(title, pair)
 
 
 def _named(title: str, pair: Pair) -> str:
@@ -308,7 +310,7 @@ def statement(
     parts = [_regressed(len(worse))]
     parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
     parts.append(
-        f"of {len(headline)} headline measurements {moved} changed, "
+        f"of {len(headline)} headline measurement{'s'[: len(headline) != 1]} {moved} changed, "
         f"{f'{within} lie within the tolerance, ' if within else ''}{quiet} moved within noise and {unknown} "
         "cannot be judged"
     )
@@ -337,7 +339,7 @@ def _regressed(count: int) -> str:
 #: Texts that follow from other values of the record.
 _TEXTS: Final = (
     "reason limits statement why finding note message law remarks group_statement "
-    "reference_why title method description test"
+    "reference_why title method description test decisions"
 )
 WORDING: Final = frozenset(_TEXTS.split())
 #: Verdicts no deeper than this are named also where they are the same.
@@ -377,7 +379,7 @@ def compare_audits(
         if title is not None:
             first.append((pair, title))
             continue
-        about = verdict_title(pair) if is_verdict(pair.steps) else None
+        about = verdict_title(pair) if is_verdict(pair.steps) else pair.name
         paired = paired_of(pair, before.digest, level=LEVEL)
         change = judge_pair(pair, title=about, tolerance=tolerances.at(pair.steps), paired=paired)
         differs = change.outcome in CHANGED
@@ -389,6 +391,7 @@ def compare_audits(
             asked.append(change)
         else:
             changed.append(change)
+    asked, changed, rest = map(_told_apart, (asked, changed, rest))
     verdicts.sort(key=_leg_number)
     changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
     asked += manifest_changes(before, after)
@@ -409,6 +412,15 @@ def compare_audits(
         limits="" if same else _limits(before, after),
         tolerances=tolerances.texts,
     )
+
+
+def _told_apart(changes: Sequence[Change]) -> list[Change]:
+    """Add its place to the name of each value that has its name in common with another one."""
+    names = Counter(each.title for each in changes)
+    return [
+        replace(each, title=f"{each.title} ({each.place})") if names[each.title] > 1 else each
+        for each in changes
+    ]
 
 
 def _limits(before: ReadAudit, after: ReadAudit) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.place import Step, join, spelling
+from trivet.place_names import named_place
 from trivet.wording import one_line
 
 __all__ = ["ABSENT", "IDENTIFYING", "NEXT_FIELD", "Pair", "Parts", "pairs"]
@@ -79,6 +80,31 @@ class Pair:
     def place(self) -> str:
         """The place as text."""
         return join(self.steps)
+
+    @property
+    def name(self) -> str:
+        """The name of the place, as findings say it; the place itself where it has none."""
+        parts, value = (self.before_in, self.before) if self.after is ABSENT else (self.after_in, self.after)
+        place = _numbered(self.steps, (*parts, value))
+        return self.place if place is None else named_place(parts[0], place)
+
+
+def _numbered(steps: Sequence[Step], parts: Sequence[Any]) -> str | None:
+    """Return a place with items by their index in the record that the parts are of; None where one is not."""
+    here, inner, found = parts[0], iter(parts[1:]), list[str]()
+    for step in steps:
+        here = here.get(step.name) if isinstance(here, Mapping) else None
+        found.append(step.name)
+        if step.item is not None:
+            part = next(inner, None)
+            index = next((n for n, row in enumerate(here or ()) if row is part), None)
+            if index is None:
+                return None
+            found.append(str(index))
+            here = part
+        elif isinstance(here, Mapping):
+            next(inner, None)
+    return ".".join(found)
 
 
 def pairs(

@@ -11,3 +11,4 @@ from .config import SecuritySection as SecuritySection
 from .config import Severity as Severity
 from .config import Waiver as Waiver
 from .reading import load_config as load_config
+from .reading import sections_of as sections_of

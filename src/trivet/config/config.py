@@ -274,7 +274,8 @@ class Waiver:
     rule
         The rule of the finding, such as ``security.verdict``.
     subject
-        The network, mechanism, model or attribute that it is about; None for all of the rule.
+        The network, mechanism, model or attribute that it is about, or the text of a requirement; None for
+        all of the rule.
     reason
         Why.
     expires
@@ -309,7 +310,7 @@ class PolicySection:
     waivers
         Defaults that do not count for a while.
     severity
-        Rule -> what its findings are, such as ``"fairness.caution" = "breach"``.
+        Rule, or text of a requirement, -> what its findings are, such as ``"fairness.caution" = "breach"``.
     baseline
         The folder of an accepted audit: what it breaches as well, and no better, is a warning.
     tolerance

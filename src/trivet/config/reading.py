@@ -13,7 +13,7 @@ from trivet.verdict import LEGS
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_toml
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "sections_of"]
 
 #: Sections and keys whose values are paths.
 _PATHS: Final = (
@@ -73,6 +73,11 @@ def load_config(
     if lines := list(_coerced(content, config, ())):
         raise _wrong(file, lines)
     return config
+
+
+def sections_of(path: str | PathLike[str]) -> frozenset[str]:
+    """Return the names of the sections that an audit.toml has."""
+    return frozenset(_read(Path(path)))
 
 
 def _wrong(file: Path | None, lines: list[str]) -> UsageError:

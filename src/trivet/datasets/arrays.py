@@ -203,8 +203,8 @@ def _numbers(block: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 #: Names of the two arrays, whatever their case, as data sets in use have them.
-IMAGES = ("images", "x", "x_test", "data")
-LABELS = ("labels", "y", "y_test", "targets")
+IMAGES = ("images", "image", "imgs", "x", "x_test", "test_images", "data", "arr_0")
+LABELS = ("labels", "label", "y", "y_test", "test_labels", "targets", "target", "arr_1")
 CLASS_NAMES = "class_names"
 #: NumPy's own bound on what its parser of array headers is given.
 MAX_HEADER_BYTES = 10_000

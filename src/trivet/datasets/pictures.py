@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -45,8 +46,11 @@ def refuse_large_tiles(picture: Image.Image, name: str) -> None:
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 #: Files with other endings do not count as pictures.
 SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm"}
 )
+#: Folders that systems and programs put beside others; none is a class.
+SYSTEM: Final = frozenset({"__MACOSX", "__pycache__", "lost+found", "$RECYCLE.BIN", "@eaDir"})
 GREY_MODES = frozenset({"1", "L", "LA"})
 COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "P", "PA"})
 WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -190,8 +194,8 @@ class _Contents:
     """Files of one kind in a folder, in order, and those that go unused."""
 
     names: list[str]
-    others: int
-    folders: int
+    others: list[str]
+    folders: list[str]
 
 
 def read_folder(folder: Path, *, limit: int | None, seed: int, fit: Fit = AS_THEY_ARE) -> ImageSet:
@@ -222,9 +226,12 @@ def read_folder(folder: Path, *, limit: int | None, seed: int, fit: Fit = AS_THE
         labels[rows],
         len(classes),
         tuple(printable(name) for name in classes),
-        tuple(
-            f"{len(names)} of {len(rows)} pictures have {what} (the first is {quote(names[0])})."
-            for what, names in odd.items()
+        (
+            *(
+                f"{len(names)} of {len(rows)} pictures have {what} (the first is {quote(names[0])})."
+                for what, names in odd.items()
+            ),
+            *_left_out(held),
         ),
     )
 
@@ -235,7 +242,8 @@ def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _classes(root: Path) -> list[str]:
-    names = [entry.name for entry in _visible(root) if entry.is_dir() and _stays_inside(root, entry)]
+    found = [entry for entry in _visible(root) if entry.is_dir() and entry.name not in SYSTEM]
+    names = [entry.name for entry in found if _stays_inside(root, entry)]
     if not names:
         raise DataError(
             f"the folder {root.name!r} has no subfolders; expected one with pictures for each class, such as "
@@ -247,16 +255,16 @@ def _classes(root: Path) -> list[str]:
 
 
 def _pictures(root: Path, name: str) -> _Contents:
-    names: list[str] = []
-    others = folders = 0
+    contents = _Contents([], [], [])
     for entry in _visible(root / name):
         if PurePath(entry.name).suffix.lower() in SUFFIXES and entry.is_file() and _stays_inside(root, entry):
-            names.append(entry.name)
+            contents.names.append(entry.name)
         elif entry.is_dir(follow_symlinks=False):
-            folders += 1
+            contents.folders.append(f"{name}/{entry.name}")
         else:
-            others += 1
-    return _Contents(sorted(names), others, folders)
+            contents.others.append(f"{name}/{entry.name}")
+    contents.names.sort()
+    return contents
 
 
 def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
@@ -273,12 +281,23 @@ def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
 def _refuse_empty(name: str, held: list[_Contents]) -> None:
     if any(contents.names for contents in held):
         return
-    others, folders = sum(c.others for c in held), sum(c.folders for c in held)
-    nested = " Give the path of the folder whose subfolders are the classes." if folders else ""
-    raise DataError(
-        f"the {len(held)} subfolders of {name!r} hold no pictures ({', '.join(sorted(SUFFIXES))}); they hold "
-        f"{others:,} other files and {folders:,} folders, which are left out.{nested}"
+    nested = any(contents.folders for contents in held)
+    remedy = (
+        "Give the path of the folder whose subfolders are the classes." if nested else "Save some as PNG."
     )
+    told = " ".join((*_left_out(held), remedy))
+    raise DataError(f"no subfolder of {name!r} holds a picture ({', '.join(sorted(SUFFIXES))}). {told}")
+
+
+def _left_out(held: list[_Contents]) -> Iterator[str]:
+    """Yield what in the folders of the classes is not read."""
+    for what, names in (
+        ("Not pictures", sorted(name for contents in held for name in contents.others)),
+        ("Below the classes' folders", sorted(name for c in held for name in c.folders)),
+    ):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            yield f"{what}, and left out: {quote(names[0])}{more}."
 
 
 def _read_all(root: Path, files: list[str], fit: Fit, odd: dict[str, list[str]]) -> Pixels:

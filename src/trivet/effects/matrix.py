@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trivet.effects.repairs import RepairSubject
     from trivet.effects.table import TableSubject
     from trivet.effects.trainings import Figure, Found, Rows, Training
+    from trivet.fairness.measures.registry import Measure
 
 LIMITS: Final = (
     "The matrix describes these remedies on these data; it names no cause, and other data can give other "
@@ -53,7 +54,7 @@ MOST_NAMED: Final = 6
 #: What the matrix was measured on, as far as it was.
 _FACTS: Final = (
     *("network", "images", "repair_images", "table", "rows", "samples", "models", "counted_rows", "draws"),
-    *("estimator", "trained_rows", "member_images"),
+    *("estimator", "trained_rows", "member_images", "heaviest"),
 )
 
 
@@ -101,7 +102,7 @@ class _Part:
     interventions: tuple[Intervention, ...]
     measurements: tuple[Measurement, ...]
     changes: Mapping[tuple[str, str], Change]
-    facts: Mapping[str, int | str]
+    facts: Mapping[str, int | float | str]
     classes: tuple[ClassChange, ...] = ()
     frontiers: tuple[Frontier, ...] = ()
 
@@ -177,7 +178,9 @@ def measure_effects(
         parts.append(part)
         trained += found
     if system.scored is not None:
-        parts.append(_of_scores(settings, system.scored, seed, progress))
+        part, found = _of_scores(settings, system.scored, seed, progress)
+        parts.append(part)
+        trained += found
     if system.pairs:
         parts.append(_of_noise(settings, system, seed, progress))
     if system.private or system.poisoned is not None:
@@ -206,6 +209,7 @@ def measure_effects(
             *system.notes,
             *(() if system.study else _reasons(effects)),
         ),
+        budget=settings.budget,
     )
 
 
@@ -246,12 +250,12 @@ def _of_repairs(
     )
     facts: dict[str, int | str] = {}
     if found.repaired:
-        used, held_out = subject.images.split(0.5, seed=seed)
+        used, held_out = subject.divided(seed=seed)
         facts = {"network": subject.name, "images": len(held_out), "repair_images": len(used)}
         if subject.members is not None:
             facts["member_images"] = len(subject.members)
     rows = repairs.repair_interventions([method.name for method in subject.methods])
-    return _Part(rows, subject.measurements, found.changes, facts, found.classes, found.frontiers)
+    return _Part(rows, subject.columns, found.changes, facts, found.classes, found.frontiers)
 
 
 @dataclass(frozen=True)
@@ -381,19 +385,27 @@ def _of_private_training(
     return _Part(rows, columns, changes, {}), trained
 
 
-def _of_scores(settings: EffectSettings, scored: "ScoredRows", seed: int, progress: Progress) -> _Part:
+def _of_scores(
+    settings: EffectSettings, scored: "ScoredRows", seed: int, progress: Progress
+) -> tuple[_Part, list[_Trained]]:
     from trivet.effects import predictions  # noqa: PLC0415 - scikit-learn
+    from trivet.effects.trainings import changes_of  # noqa: PLC0415 - as above
 
     progress("thresholds on the scores", None)
-    rows, columns, changes = predictions.threshold_changes(scored, settings, seed=seed)
-    facts: dict[str, int | str] = {}
-    if scored.rows is not None and any(change.change is not None for change in changes.values()):
-        facts = {
-            "table": scored.name,
-            "rows": min(settings.rows, len(scored.rows)),
-            "samples": min(settings.samples, scored.samples),
-        }
-    return _Part(rows, columns, changes, facts)
+    rows, columns = scored.interventions, tuple(each.measurement for each in scored.figures)
+    if scored.reason is not None:
+        return _Part(rows, columns, _none(rows, columns, scored.reason), {}), []
+    found = predictions.threshold_figures(scored, settings, seed=seed)
+    changes = changes_of(found, scored.decisions, scored.figures, level=settings.level)
+    facts: dict[str, int | str] = {
+        "table": scored.name,
+        "rows": min(settings.rows, len(scored.rows)),
+        "samples": len(found),
+    }
+    titles = {None: "the scores at their cut", **{row.name: row.title for row in rows}}
+    return _Part(rows, columns, changes, facts), [
+        _Trained(found, scored.decisions, scored.figures, titles, "fairness")
+    ]
 
 
 def _of_noise(settings: EffectSettings, system: System, seed: int, progress: Progress) -> _Part:
@@ -408,13 +420,17 @@ def _of_noise(settings: EffectSettings, system: System, seed: int, progress: Pro
         level=settings.level,
         seed=seed,
     )
-    counted = [int(each.counts.sum()) for each in system.pairs if each.counts is not None]
-    facts: dict[str, int | str] = {"counted_rows": max(counted), "draws": settings.draws} if counted else {}
+    counted = [each for each in system.pairs if each.counts is not None]
+    facts: dict[str, int | float | str] = {}
+    if counted:
+        facts = {"counted_rows": max(each.rows for each in counted), "draws": settings.draws}
+        if (heaviest := counted[0].heaviest) is not None:
+            facts["heaviest"] = heaviest
     rows, columns = noise.noise_interventions(settings.epsilons), noise.impact_measurements(system.pairs)
     return _Part(rows, columns, changes, facts)
 
 
-#: Axes of a table's frontier.
+#: Axes of a table's frontier; one for each gap takes the place of parity where metrics are named.
 TABLE_AXES: Final = (
     FrontierAxis("accuracy", "accuracy", "accuracy", None, "higher"),
     FrontierAxis("parity", "parity of selection", "parity of\nselection", "fairness", "higher"),
@@ -426,6 +442,8 @@ def _table_frontier(trained: Sequence[_Trained], *, level: float) -> tuple[Front
     """Weigh everything that was trained on a table against everything else."""
     from trivet.effects.frontier import NONE, Weighed, frontier_of  # noqa: PLC0415 - only an own system has one
 
+    if not trained:
+        return ()
     weighed: list[Weighed] = []
     for kind in trained:
         for each in kind.trainings:
@@ -433,17 +451,34 @@ def _table_frontier(trained: Sequence[_Trained], *, level: float) -> tuple[Front
             name = each.remedy or (NONE if kind.leg == "fairness" else f"{NONE}-{each.family}")
             leg = None if each.remedy is None else kind.leg
             weighed.append(Weighed(name, kind.titles[each.remedy], leg, figures))
-    return frontier_of("table", TABLE_AXES, weighed)
+    accuracy, parity, exposure = TABLE_AXES
+    gaps = [
+        FrontierAxis(
+            f"gap-{each.name}",
+            f"largest gap in {each.title}",
+            f"largest gap,\n{each.title}",
+            "fairness",
+            "lower",
+        )
+        for each in _measures(trained[0])
+    ]
+    return frontier_of("table", [accuracy, *(gaps or [parity]), exposure], weighed)
+
+
+def _measures(kind: _Trained) -> "list[Measure]":
+    """Return the metrics that gaps are measured in."""
+    return [each.measure for each in kind.figures if each.measure is not None]
 
 
 def _weighed(kind: _Trained, training: "Training", *, level: float) -> tuple[Estimate, ...]:
-    """Return accuracy, the selection rates' ratio that is farthest from 1, and exposure."""
+    """Return accuracy, the gaps or else the selection rates' ratio that is farthest from 1, and exposure."""
     from trivet.effects.intervals import STUDENT, mean_over_samples  # noqa: PLC0415 - SciPy
+    from trivet.effects.trainings import NO_RATE, NO_RATIO  # noqa: PLC0415 - scikit-learn
 
-    def estimate(values: Sequence[float | str]) -> Estimate:
+    def estimate(values: Sequence[float | str], undefined: str) -> Estimate:
         said = next((value for value in values if isinstance(value, str)), None)
         if said is None and not np.isfinite([float(value) for value in values]).all():
-            said = "on some sample nobody of a group is selected, which leaves no ratio"
+            said = undefined
         if said is not None:
             return Estimate(None, None, None, level, STUDENT, said)
         try:
@@ -451,16 +486,20 @@ def _weighed(kind: _Trained, training: "Training", *, level: float) -> tuple[Est
         except TrivetError as error:
             return Estimate(None, None, None, level, STUDENT, first_line(error))
 
+    def of(figure: "Figure") -> Estimate:
+        return estimate([sample[figure.measurement.name] for sample in samples], NO_RATE)
+
     own = [each for each in kind.figures if each.family == training.family]
     samples = [sample[training.family, training.remedy] for sample in kind.found]
     (accuracy,) = (each for each in own if each.kind == "accuracy" and each.group is None)
-    (exposure,) = (each for each in own if each.kind == "scores" and each.group is None)
-    impacts = [each for each in own if each.kind == "impact"]
-    return (
-        estimate([sample[accuracy.measurement.name] for sample in samples]),
-        estimate([_parity([sample[each.measurement.name] for each in impacts]) for sample in samples]),
-        estimate([sample[exposure.measurement.name] for sample in samples]),
-    )
+    exposure = [of(each) for each in own if each.kind == "scores" and each.group is None]
+    disparity = [of(each) for each in own if each.kind == "gap"]
+    if not disparity:
+        impacts = [each.measurement.name for each in own if each.kind == "impact"]
+        parities = [_parity([sample[name] for name in impacts]) for sample in samples]
+        disparity = [estimate(parities, NO_RATIO)]
+    nobody = Estimate(None, None, None, level, STUDENT, "no model is there to attack")
+    return of(accuracy), *disparity, *(exposure or [nobody])
 
 
 def _parity(impacts: Sequence[float | str]) -> float | str:

@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from trivet.effects.intervals import STUDENT
 from trivet.effects.results import Intervention, Leg, Measurement
 from trivet.effects.trainings import Figure, Kind, Training
+from trivet.fairness.measures.registry import Measure
+from trivet.fairness.mitigation.classifier import fit_rows, weight_parameter
 from trivet.fairness.mitigation.registry import MITIGATIONS
 
 __all__ = [
@@ -27,14 +29,14 @@ _SCORES: Final[frozenset[Kind]] = frozenset({"scores"})
 
 
 class SelfGrouped(ClassifierMixin, BaseEstimator):
-    """A mitigated classifier that reads the number of each row's group from one of the features.
+    """A classifier that reads the number of each row's group, and its weight, from two of the features.
 
     Parameters
     ----------
     estimator
         A classifier; of ``drop-sensitive`` one of the features that are left.
     mitigation
-        Name of a mitigation.
+        Name of a mitigation; None is none.
     column
         Place of the group among the features.
     hidden
@@ -43,6 +45,8 @@ class SelfGrouped(ClassifierMixin, BaseEstimator):
         Number of the group that the others are compared with.
     bound
         Lower end of the band of a mitigation that holds one.
+    weight
+        Place of the weights among the features; None where rows have none.
     random_state
         Of what is drawn.
     """
@@ -51,11 +55,12 @@ class SelfGrouped(ClassifierMixin, BaseEstimator):
         self,
         estimator: Any,
         *,
-        mitigation: str,
+        mitigation: str | None,
         column: int,
         hidden: tuple[int, ...] = (),
         privileged: int = 1,
         bound: float = 0.8,
+        weight: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -64,10 +69,16 @@ class SelfGrouped(ClassifierMixin, BaseEstimator):
         self.hidden = hidden
         self.privileged = privileged
         self.bound = bound
+        self.weight = weight
         self.random_state = random_state
 
     def fit(self, X: NDArray[np.float64], y: NDArray[np.int64]) -> Self:
         """Fit the mitigation, shapes (rows, features) and (rows,)."""
+        weights = None if self.weight is None else X[:, self.weight]
+        if self.mitigation is None:
+            self.mitigated_ = fit_rows(self.estimator, X, y, weights, {})
+            self.classes_ = self.mitigated_.classes_
+            return self
         built = MITIGATIONS[self.mitigation].build(
             self.estimator,
             sensitive_columns=self.hidden or (self.column,),
@@ -80,7 +91,12 @@ class SelfGrouped(ClassifierMixin, BaseEstimator):
         if known.get("constraint") == "ratio":
             wanted["bound"] = self.bound
         built.set_params(**{name: value for name, value in wanted.items() if name in known})
-        self.mitigated_ = built.fit(X, y, sensitive_features=self._groups(X))
+        given: dict[str, Any] = {}
+        if weights is not None:
+            # Where the classifier is only left features out, weights are its own.
+            dropped = MITIGATIONS[self.mitigation].drops_sensitive
+            given = {weight_parameter(self.estimator) if dropped else "sample_weight": weights}
+        self.mitigated_ = built.fit(X, y, sensitive_features=self._groups(X), **given)
         self.classes_ = self.mitigated_.classes_
         return self
 
@@ -90,7 +106,7 @@ class SelfGrouped(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the decision about each row, shape (rows,)."""
-        if MITIGATIONS[self.mitigation].needs_group_at_prediction:
+        if self.mitigation and MITIGATIONS[self.mitigation].needs_group_at_prediction:
             return self.mitigated_.predict(X, sensitive_features=self._groups(X))
         return self.mitigated_.predict(X)
 
@@ -123,25 +139,31 @@ def mitigation_trainings(
     hidden: tuple[int, ...],
     privileged: int,
     bound: float,
+    weight: int | None = None,
 ) -> tuple[Training, ...]:
     """Return the training of a classifier without, and with each mitigation.
 
     `make` gives an unfitted classifier: of the features that are left where its argument is True.
     """
+
+    def grouped(name: str | None, *, without: bool = False) -> SelfGrouped:
+        return SelfGrouped(
+            make(without),
+            mitigation=name,
+            column=column,
+            hidden=hidden,
+            privileged=privileged,
+            bound=bound,
+            weight=weight,
+        )
+
     return (
-        Training(family, None, make(False)),  # noqa: FBT003
+        Training(family, None, make(False) if weight is None else grouped(None)),  # noqa: FBT003
         *(
             Training(
                 family,
                 name,
-                SelfGrouped(
-                    make(MITIGATIONS[name].drops_sensitive),
-                    mitigation=name,
-                    column=column,
-                    hidden=hidden,
-                    privileged=privileged,
-                    bound=bound,
-                ),
+                grouped(name, without=MITIGATIONS[name].drops_sensitive),
                 _SCORES if MITIGATIONS[name].kind == "after" else _NO_KINDS,
             )
             for name in names
@@ -179,6 +201,12 @@ _OF_KINDS: Final[Mapping[Kind, _Words]] = {
         "fairness",
         "neither",
     ),
+    "gap": _Words(
+        "largest gap in {measure} of {model} between {whose}",
+        "largest difference from the reference group, 0 or more; 0 is parity",
+        "fairness",
+        "lower",
+    ),
 }
 
 
@@ -191,13 +219,14 @@ def figure_of(
     short: str,
     scale: str,
     family: str,
-    group: int | None,
+    group: int | None = None,
+    measure: Measure | None = None,
 ) -> Figure:
     """Return a column: a kind of figure of the models of a family, on all rows or on those of a group."""
     words = _OF_KINDS[kind]
     measurement = Measurement(
         name=name,
-        title=words.title.format(whose=whose, model=model),
+        title=words.title.format(whose=whose, model=model, measure="" if measure is None else measure.title),
         short=short,
         leg=words.leg,
         unit=words.unit,
@@ -205,4 +234,4 @@ def figure_of(
         better=words.better,
         interval=STUDENT,
     )
-    return Figure(measurement, family, kind, group)
+    return Figure(measurement, family, kind, group, measure)

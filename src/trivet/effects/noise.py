@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from scipy.stats import binom
 from trivet.effects.results import Change, Intervention, Measurement, unmeasured
 from trivet.fairness.auditing.results import REFERENCE, AttributeAudit, FairnessAudit, GroupAudit
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.metrics.comparisons import within_band
 from trivet.privacy import laplace
 from trivet.privacy.membership.rates import proportion_interval
@@ -46,7 +47,7 @@ class ImpactChanges:
     verdict: Change
 
 
-def impact_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+def impact_of(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Return the ratio of the two groups' selection rates, NaN where noise leaves none."""
     held = np.maximum(counts, 0).sum(axis=-2).astype(np.float64)  # [group, prediction]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -56,17 +57,26 @@ def impact_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def noisy_impacts(
-    counts: NDArray[np.integer], *, epsilon: float, draws: int, generator: np.random.Generator
+    counts: NDArray[Any],
+    *,
+    epsilon: float,
+    draws: int,
+    generator: np.random.Generator,
+    heaviest: float | None = None,
 ) -> NDArray[np.float64]:
-    """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none."""
-    scale = laplace.scale(sensitivity=SENSITIVITY, epsilon=epsilon)
+    """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none.
+
+    Sums of weights, of which `heaviest` is the largest, get continuous noise of as much larger a scale.
+    """
+    scale = laplace.scale(sensitivity=heaviest or SENSITIVITY, epsilon=epsilon)
     shape = draws, *counts.shape[-3:]
-    noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=math.prod(shape))
+    perturb = laplace.perturb_integer if heaviest is None else laplace.perturb
+    noise = perturb(0, scale=scale, generator=generator, size=math.prod(shape))
     return impact_of(counts + noise.reshape(shape))
 
 
 def impact_changes(
-    counts: NDArray[np.int64],
+    pair: "CountedPair",
     *,
     epsilon: float,
     draws: int,
@@ -76,20 +86,43 @@ def impact_changes(
     noise: np.random.Generator,
 ) -> ImpactChanges:
     """Compare a disparate impact read off noisy counts with the exact one."""
+    counts = pair.counts
+    if counts is None:
+        gone = unmeasured(pair.reason or "there are no counts")
+        return ImpactChanges(gone, gone, gone)
     exact = float(impact_of(counts))
     if not np.isfinite(exact):
         gone = unmeasured("the exact counts give no ratio")
         return ImpactChanges(gone, gone, gone)
-    released = noisy_impacts(counts, epsilon=epsilon, draws=draws, generator=noise)
-    sampled = samples.multinomial(counts.sum(), counts.ravel() / counts.sum(), size=draws)
-    drawn = sampled.reshape(draws, *counts.shape)
-    both = noisy_impacts(drawn, epsilon=epsilon, draws=draws, generator=noise)
+    release = partial(noisy_impacts, epsilon=epsilon, draws=draws, generator=noise, heaviest=pair.heaviest)
+    released = release(counts)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    drawn = _resampled(pair, draws, samples)
     return ImpactChanges(
         impact=_impact(exact, released, tails, level),
-        width=_width(impact_of(drawn), both, tails, noise),
+        width=unmeasured("the rows come in clusters, and samples here are of single rows")
+        if drawn is None
+        else _width(impact_of(drawn), release(drawn), tails, noise),
         verdict=_verdict(exact, released, four_fifths, level),
     )
+
+
+def _resampled(pair: "CountedPair", draws: int, generator: np.random.Generator) -> NDArray[Any] | None:
+    """Return counts of samples of as many rows, shape (draws, 2, labels, 2); None where nothing says how.
+
+    A sum of weights is as many times the mean weight as a Poisson variable says, both of which are chosen so
+    that mean and variance are right: the sum of the weights, and that of their squares.
+    """
+    counts = pair.counts
+    assert counts is not None
+    if pair.heaviest is None:
+        sampled = generator.multinomial(counts.sum(), counts.ravel() / counts.sum(), size=draws)
+        return sampled.reshape(draws, *counts.shape)
+    if pair.squares is None:
+        return None
+    mean = np.divide(pair.squares, counts, out=np.zeros_like(counts), where=counts > 0)
+    rows = np.divide(counts, mean, out=np.zeros_like(counts), where=mean > 0)
+    return mean * generator.poisson(rows, size=(draws, *counts.shape))
 
 
 def _impact(exact: float, released: NDArray[np.float64], tails: NDArray[np.float64], level: float) -> Change:
@@ -153,19 +186,40 @@ def _verdict(exact: float, released: NDArray[np.float64], four_fifths: float, le
 
 @dataclass(frozen=True, eq=False)
 class CountedPair:
-    """Two groups, and how many rows they have by label and prediction: shape (2, labels, 2), protected first.
+    """Two groups, and how many rows they have by label and prediction.
 
-    Without labels there is one entry for them. `counts` are None where they are not known, with `reason`.
+    Attributes
+    ----------
+    protected, privileged
+        The groups.
+    counts
+        Shape (2, labels, 2), protected first; without labels there is one entry for them. Of rows with
+        weights the sums of these. None where they are not known.
+    reason
+        Why they are not; else None.
+    heaviest, squares
+        The largest weight of a row, and the sums of squared weights, of the shape of `counts`; None where
+        each row counts once, the squares also where rows come in clusters.
+    rows
+        Rows of both groups.
     """
 
     protected: str
     privileged: str
-    counts: NDArray[np.int64] | None
+    counts: NDArray[Any] | None
     reason: str | None = None
+    heaviest: float | None = None
+    squares: NDArray[np.float64] | None = None
+    rows: int = 0
 
 
-def audited_pairs(audit: FairnessAudit) -> tuple[tuple[CountedPair, ...], tuple[str, ...]]:
-    """Return every group of an audit beside its reference group, and a sentence on those left aside."""
+def audited_pairs(
+    audit: FairnessAudit, weighted: tuple[GroupCounts, float] | None = None
+) -> tuple[tuple[CountedPair, ...], tuple[str, ...]]:
+    """Return every group of an audit beside its reference group, and a sentence on those left aside.
+
+    `weighted` are the counts and the largest weight where rows have weights.
+    """
     pairs: list[CountedPair] = []
     few: list[str] = []
     said: list[str] = []
@@ -184,7 +238,7 @@ def audited_pairs(audit: FairnessAudit) -> tuple[tuple[CountedPair, ...], tuple[
             if group.rows < SMALLEST * audit.rows:
                 few.append(f"{one_line(attribute.name)} {one_line(group.group)} ({group.rows:,})")
                 continue
-            pairs.append(_pair(audit, attribute, group, reference, named=len(single) > 1))
+            pairs.append(_pair(audit, attribute, group, reference, weighted, named=len(single) > 1))
     if few:
         said.append(f"Left aside in the counts, with less than two percent of the rows: {', '.join(few)}.")
     if len(audit.attributes) > len(single):
@@ -193,18 +247,28 @@ def audited_pairs(audit: FairnessAudit) -> tuple[tuple[CountedPair, ...], tuple[
 
 
 def _pair(
-    audit: FairnessAudit, attribute: AttributeAudit, group: GroupAudit, reference: GroupAudit, *, named: bool
+    audit: FairnessAudit,
+    attribute: AttributeAudit,
+    group: GroupAudit,
+    reference: GroupAudit,
+    weighted: tuple[GroupCounts, float] | None,
+    *,
+    named: bool,
 ) -> CountedPair:
     protected = f"{one_line(attribute.name)} {one_line(group.group)}" if named else one_line(group.group)
-    reason = None
-    if audit.weight is not None:
-        reason = "the rows have weights, so that one row changes a count by more than one"
-    elif attribute.withheld or audit.suppressed_below is not None:
-        reason = "small counts are suppressed"
-    counts = (
-        None if reason else np.stack([_counts(each, labelled=audit.labelled) for each in (group, reference)])
-    )
-    return CountedPair(protected, one_line(reference.group), counts, reason)
+    names, rows = (protected, one_line(reference.group)), group.rows + reference.rows
+    if attribute.withheld or audit.suppressed_below is not None:
+        return CountedPair(*names, None, "small counts are suppressed")
+    if weighted is None:
+        counts = np.stack([_counts(each, labelled=audit.labelled) for each in (group, reference)])
+        return CountedPair(*names, counts, rows=rows)
+    counted, heaviest = weighted
+    own = counted.over(*attribute.columns)
+    assert own.weights is not None
+    places, labels = [own.names.index(each.group) for each in (group, reference)], 2 if audit.labelled else 1
+    sums = own.weights.sums.sum(axis=0)[places, :labels]
+    squares = None if own.weights.squares is None else own.weights.squares.sum(axis=0)[places, :labels]
+    return CountedPair(*names, sums, None, heaviest, squares, rows)
 
 
 def _counts(group: GroupAudit, *, labelled: bool) -> NDArray[np.int64]:
@@ -268,7 +332,8 @@ def noise_interventions(epsilons: Sequence[float]) -> tuple[Intervention, ...]:
             title=f"noise at epsilon {epsilon:g}",
             short=f"noise, epsilon {epsilon:g}",
             leg="privacy",
-            note="Each count by group, label and prediction gets discrete Laplace noise.",
+            note="Each count by group, label and prediction gets discrete Laplace noise; sums of weights get "
+            "Laplace noise.",
         )
         for epsilon in sorted(set(epsilons), reverse=True)
     )
@@ -288,19 +353,15 @@ def noise_changes(
     for row, intervention in enumerate(noise_interventions(epsilons)):
         epsilon = sorted(set(epsilons), reverse=True)[row]
         for place, pair in enumerate(pairs):
-            if pair.counts is None:
-                gone = unmeasured(pair.reason or "there are no counts")
-                found = ImpactChanges(gone, gone, gone)
-            else:
-                found = impact_changes(
-                    pair.counts,
-                    epsilon=epsilon,
-                    draws=draws,
-                    four_fifths=four_fifths,
-                    level=level,
-                    samples=np.random.default_rng([seed, place]),
-                    noise=np.random.default_rng([seed, place, 1 + row]),
-                )
+            found = impact_changes(
+                pair,
+                epsilon=epsilon,
+                draws=draws,
+                four_fifths=four_fifths,
+                level=level,
+                samples=np.random.default_rng([seed, place]),
+                noise=np.random.default_rng([seed, place, 1 + row]),
+            )
             for name, change in (
                 ("impact", found.impact),
                 ("width", found.width),

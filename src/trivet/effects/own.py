@@ -15,13 +15,24 @@ from trivet.wording import one_line
 __all__ = ["audit_effects", "own_system"]
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from trivet.datasets import ImageSet
     from trivet.effects.predictions import ScoredRows
     from trivet.effects.repairs import RepairSubject
     from trivet.effects.table import TableSubject
     from trivet.fairness.auditing.rows import AuditRows
+    from trivet.fairness.counting.counts import GroupCounts
+    from trivet.fairness.measures.registry import Measure
     from trivet.security.checkpoint import ScanInput
     from trivet.security.scanning.scan import Scan
+
+    #: Method and weights of a repair that is done.
+    Mended = tuple[str, Mapping[str, NDArray[Any]]]
+    #: Counts, and the largest weight of a row.
+    Weighted = tuple[GroupCounts, float]
 
 NO_TORCH: Final = "Private training was not measured: it needs PyTorch, which the extra security installs."
 
@@ -31,6 +42,7 @@ def own_system(
     *,
     scanned: "tuple[ScanInput, Scan] | None" = None,
     members: "ImageSet | None" = None,
+    mended: "Mended | None" = None,
     table: TableSettings | None = None,
     audit: FairnessAudit | None = None,
     seed: int = 0,
@@ -45,6 +57,8 @@ def own_system(
         A network with its images, and its scan.
     members
         Images that the network was trained on.
+    mended
+        Method and weights of the repair that the audit made of it.
     table
         A table with an estimator, or with predictions.
     audit
@@ -52,18 +66,29 @@ def own_system(
     seed
         Of rows that are drawn, as in the audit.
     """
-    repairs = None if scanned is None else _network(settings, *scanned, members=members)
+    repairs = None if scanned is None else _network(settings, *scanned, members=members, mended=mended)
     tabled: TableSubject | None = None
     scored: ScoredRows | None = None
+    notes: tuple[str, ...] = ()
+    weighted: Weighted | None = None
     if table is not None:
         if table.estimator is None:
-            scored = _scored(table, seed=seed)
+            from trivet.effects.predictions import NO_MODEL, NO_SCORES  # noqa: PLC0415 - scikit-learn
+
+            scored = _scored(table, settings, seed=seed)
+            notes = (NO_MODEL,) if scored is not None else (NO_SCORES, NO_MODEL)
+            if audit is not None and table.weight is not None:
+                from trivet.fairness.auditing.table import weighted_counts  # noqa: PLC0415 - DuckDB
+
+                weighted = weighted_counts(table)
         else:
             from trivet.fairness.auditing.table import rows_of  # noqa: PLC0415 - DuckDB
 
             rows, _, _ = rows_of(table, seed=seed)
             tabled = _trained(rows, table, table.estimator, settings, seed=seed)
-    return _assembled(settings, repairs, tabled, scored, audit)
+            if audit is not None and rows.weights is not None:
+                weighted = _predicted_anew(rows, table, table.estimator, seed=seed)
+    return _assembled(settings, repairs, tabled, scored, audit, notes, weighted)
 
 
 def audit_effects(
@@ -136,7 +161,8 @@ def audit_effects(
             ).baseline
         )
         tabled = _trained(rows, chosen, estimator, settings, seed=seed)
-        system = _assembled(settings, None, tabled, None, found)
+        weighted = None if rows.weights is None else _predicted_anew(rows, chosen, estimator, seed=seed)
+        system = _assembled(settings, None, tabled, None, found, weighted=weighted)
         return measure_effects(settings, system, seed=seed, workers=workers, progress=progress)
 
     if isinstance(table, str) and table == ADULT:
@@ -155,13 +181,19 @@ def _assembled(
     tabled: "TableSubject | None",
     scored: "ScoredRows | None",
     audit: FairnessAudit | None,
+    notes: tuple[str, ...] = (),
+    weighted: "Weighted | None" = None,
 ) -> System:
-    notes: tuple[str, ...] = ()
     pairs: Any = ()
+    if repairs is not None and repairs.members is None:
+        from trivet.effects.repairs import NO_MEMBERS  # noqa: PLC0415 - PyTorch
+
+        notes = (*notes, NO_MEMBERS)
     if audit is not None:
         from trivet.effects.noise import audited_pairs  # noqa: PLC0415 - SciPy
 
-        pairs, notes = audited_pairs(audit)
+        pairs, said = audited_pairs(audit, weighted)
+        notes = (*notes, *said)
     private = tabled is not None and settings.private is not False
     if private and settings.private is None and not _has_torch():
         private, notes = False, (*notes, NO_TORCH)
@@ -183,22 +215,28 @@ def _has_torch() -> bool:
 
 
 def _network(
-    settings: EffectSettings, subject: "ScanInput", found: "Scan", *, members: "ImageSet | None"
+    settings: EffectSettings,
+    subject: "ScanInput",
+    found: "Scan",
+    *,
+    members: "ImageSet | None",
+    mended: "Mended | None",
 ) -> "RepairSubject":
     from trivet.effects.repairs import own_network  # noqa: PLC0415 - PyTorch
-    from trivet.security.repairs.methods import REPAIRS, repair_method  # noqa: PLC0415
+    from trivet.security.repairs.methods import REPAIRS  # noqa: PLC0415
 
     named = (settings.repairs,) if isinstance(settings.repairs, str) else settings.repairs
-    if named == (ALL,):
-        named = tuple(REPAIRS)
-    elif named == (AUTO,):
-        named = CHEAP if found.result.suspected_label is None else (*CHEAP, "unlearn")
-    names = tuple(repair_method(name).name for name in named)
-    return own_network(subject, found, names, members=_not_shown(members, subject.images))
+    methods = None if named == (AUTO,) else tuple(REPAIRS) if named == (ALL,) else named
+    return own_network(
+        subject,
+        found,
+        methods,
+        members=_not_shown(members, subject.images),
+        mended=mended,
+        unhurried=settings.budget is not None,
+    )
 
 
-#: The repairs that take least; none of them needs a trigger.
-CHEAP: Final = ("clp", "fst", "i-bau", "anp")
 #: With more of them among the images of the scan than this share, the two sets are not two.
 TOLERATED_OVERLAP: Final = 0.1
 
@@ -244,20 +282,58 @@ def _trained(
         four_fifths=chosen.four_fifths,
         used=settings.rows,
         called=called,
+        measures=_measures(settings, chosen),
         seed=seed,
     )
 
 
-def _scored(table: TableSettings, *, seed: int) -> "ScoredRows":
+def _predicted_anew(rows: "AuditRows", chosen: TableSettings, estimator: Any, *, seed: int) -> "Weighted":
+    """Count the test rows by the model that the audit is of, trained once more as it was."""
+    from trivet.fairness.auditing.fitting import (  # noqa: PLC0415 - scikit-learn
+        BASELINE,
+        ESTIMATORS,
+        ComparisonPlan,
+        fit_and_predict,
+        own_classifier,
+    )
+    from trivet.fairness.auditing.mitigations import divide_rows  # noqa: PLC0415
+
+    known = isinstance(estimator, str) and estimator in ESTIMATORS
+    parts = divide_rows(rows, seed=seed)
+    plan = ComparisonPlan(
+        rows,
+        parts.train,
+        parts.test,
+        parts.validation,
+        estimator if known else own_classifier(estimator, seed=seed),
+        reference=0,
+        four_fifths=chosen.four_fifths,
+        seed=seed,
+    )
+    predictions = fit_and_predict(plan, (BASELINE,), 0)[BASELINE].predictions
+    assert predictions is not None
+    assert rows.weights is not None
+    return rows.count(predictions, parts.test), float(rows.weights.max())
+
+
+def _measures(settings: EffectSettings, table: TableSettings) -> "tuple[Measure, ...]":
+    """Return the metrics of the gaps; none where only selection is looked at."""
+    from trivet.fairness.measures.registry import SELECTION, measures_named  # noqa: PLC0415 - NumPy
+
+    found = measures_named(settings.metric or table.metric)
+    return () if [each.name for each in found] == [SELECTION] else found
+
+
+def _scored(table: TableSettings, settings: EffectSettings, *, seed: int) -> "ScoredRows | None":
     from trivet.effects.table import scored_table  # noqa: PLC0415 - scikit-learn
     from trivet.fairness.auditing.groups import find_reference, named_values  # noqa: PLC0415
     from trivet.fairness.auditing.table import scored_of  # noqa: PLC0415 - DuckDB
 
-    found = scored_of(table, seed=seed)
-    reference = 0
-    if found is not None:
-        rows = found[0].rows
-        reference, _ = find_reference(
-            rows.count(rows.labels, np.arange(len(rows))), named_values(rows.columns, table.privileged)
-        )
-    return scored_table(table, found, reference=reference)
+    if (found := scored_of(table, seed=seed)) is None:
+        return None
+    predicted, cut = found
+    rows = predicted.rows
+    reference, _ = find_reference(
+        rows.count(rows.labels, np.arange(len(rows))), named_values(rows.columns, table.privileged)
+    )
+    return scored_table(table, predicted, cut, reference=reference, measures=_measures(settings, table))

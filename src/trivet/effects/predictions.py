@@ -1,37 +1,34 @@
 """Remedies for a model that is not there, only its predictions: thresholds by group act on scores alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from trivet.effects.intervals import change_over_samples
 from trivet.effects.mitigations import mitigation_interventions
-from trivet.effects.results import Change, Intervention, Measurement, unmeasured
+from trivet.effects.results import Intervention
 from trivet.effects.settings import EffectSettings
-from trivet.effects.trainings import NO_RATIO, Figure, Rows, divided_rows
+from trivet.effects.trainings import Figure, Found, Rows, Training, divided_rows, figures_of_decisions
 from trivet.errors import TrivetError
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.classifier import draw_rows
 from trivet.wording import first_line
 
-__all__ = ["GivenScores", "ScoredRows", "threshold_changes"]
+__all__ = ["NO_MODEL", "NO_SCORES", "GivenScores", "ScoredRows", "threshold_figures"]
 
-TRAINED: Final = (
-    "it acts where the model is trained, and only predictions are given; name an estimator in "
-    "[fairness.table]"
-)
-NO_SCORES: Final = "there are decisions and no scores with labels, and thresholds are of scores"
+#: Mitigations that act on the scores of a model that is trained.
+AFTER: Final = tuple(name for name, each in MITIGATIONS.items() if each.kind == "after")
 NO_MODEL: Final = (
-    "membership is measured on models that are trained anew, and only predictions are given; name an "
-    "estimator in [fairness.table]"
+    "Only predictions are given, and no model that could be trained anew: mitigations that act before or "
+    "while it is trained, private training and membership exposure were not measured; name an estimator in "
+    "[fairness.table]."
 )
+NO_SCORES: Final = "There are decisions and no scores with labels, which leaves thresholds nothing to act on."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScoredRows:
     """Rows with the scores of a model that is not there.
 
@@ -40,15 +37,13 @@ class ScoredRows:
     name
         Of the table.
     rows
-        The scores in [0, 1] are the only feature; None without scores and labels.
+        The scores in [0, 1] are the only feature.
     cut
         Score from which a row is selected without a remedy.
     reference
         Number of the group that the others are compared with.
     bound
         Lower end of the band that thresholds hold.
-    mitigations
-        Names of all that are rows of the matrix.
     hidden
         The sensitive columns, in words.
     figures
@@ -56,22 +51,32 @@ class ScoredRows:
     samples
         Samples at most.
     reason
-        Why nothing is measured, where the rows are there; else None.
+        Why nothing is measured; else None.
     notes
         What was left aside, a sentence each.
     """
 
     name: str
-    rows: Rows | None
+    rows: Rows
     cut: float
     reference: int
     bound: float
-    mitigations: tuple[str, ...]
     hidden: str
     figures: tuple[Figure, ...]
     samples: int
     reason: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def interventions(self) -> tuple[Intervention, ...]:
+        """Thresholds, which are all that acts on scores."""
+        return mitigation_interventions(AFTER, hidden=self.hidden)
+
+    @property
+    def decisions(self) -> tuple[Training, ...]:
+        """Decisions at the cut, and by each of the thresholds; nothing is trained for them."""
+        family = self.figures[0].family
+        return tuple(Training(family, remedy, None) for remedy in (None, *AFTER))
 
 
 class GivenScores(ClassifierMixin, BaseEstimator):
@@ -91,82 +96,50 @@ class GivenScores(ClassifierMixin, BaseEstimator):
         return (X[:, 0] >= 0.5).astype(np.int64)  # noqa: PLR2004 - of a probability
 
 
-def threshold_changes(
-    scored: ScoredRows, settings: EffectSettings, *, seed: int
-) -> tuple[tuple[Intervention, ...], tuple[Measurement, ...], dict[tuple[str, str], Change]]:
-    """Fit thresholds on half of each sample, and compare decisions on the other half with the cut's."""
-    rows = mitigation_interventions(scored.mitigations, hidden=scored.hidden)
-    columns = tuple(each.measurement for each in scored.figures)
-    changes: dict[tuple[str, str], Change] = {}
-    for row in rows:
-        after = MITIGATIONS[row.name].kind == "after"
-        reason = None if after else TRAINED
-        if after:
-            reason = NO_SCORES if scored.rows is None else scored.reason
-        found: list[tuple[dict[str, float], dict[str, float]]] = []
-        if reason is None:
-            try:
-                found = _on_samples(scored, row.name, settings, seed=seed)
-            except TrivetError as error:
-                reason = first_line(error).rstrip(".")
-        for figure in scored.figures:
-            name = figure.measurement.name
-            if figure.kind in {"scores", "decisions"}:
-                changes[row.name, name] = unmeasured(NO_MODEL)
-            elif reason is not None:
-                changes[row.name, name] = unmeasured(reason)
-            else:
-                pairs = [(one[name], other[name]) for one, other in found]
-                known = bool(np.isfinite(pairs).all())
-                changes[row.name, name] = (
-                    change_over_samples(*zip(*pairs, strict=True), level=settings.level)
-                    if known
-                    else unmeasured(NO_RATIO)
-                )
-    return rows, columns, changes
-
-
-def _on_samples(
-    scored: ScoredRows, name: str, settings: EffectSettings, *, seed: int
-) -> list[tuple[dict[str, float], dict[str, float]]]:
-    assert scored.rows is not None
+def threshold_figures(scored: ScoredRows, settings: EffectSettings, *, seed: int) -> list[Found]:
+    """Fit thresholds on half of each sample, and measure them and the cut on the other half."""
     samples = divided_rows(
         scored.rows, rows=settings.rows, samples=min(settings.samples, scored.samples), seed=seed
     )
-    found: list[tuple[dict[str, float], dict[str, float]]] = []
-    for turn, sample in enumerate(samples):
-        fitted = draw_rows(sample.groups, sample.labels, share=0.5, seed=seed + turn)
-        learned, judged = sample.take(np.flatnonzero(fitted)), sample.take(np.flatnonzero(~fitted))
-        model = MITIGATIONS[name].build(
-            GivenScores().fit(learned.features, learned.labels),
-            sensitive_columns=(),
-            privileged=scored.reference,
-            random_state=seed + turn,
-        )
-        model.set_params(prefit=True)
-        if model.get_params(deep=False).get("constraint") == "ratio":
-            model.set_params(bound=scored.bound)
-        model.fit(learned.features, learned.labels, sensitive_features=learned.groups)
-        said = model.predict(judged.features, sensitive_features=judged.groups)
-        plain = (judged.features[:, 0] >= scored.cut).astype(np.int64)
-        found.append(
-            (
-                _figures(judged, plain, scored.figures, scored.reference),
-                _figures(judged, np.asarray(said, dtype=np.int64), scored.figures, scored.reference),
+    return [_on_sample(scored, sample, seed=seed + turn) for turn, sample in enumerate(samples)]
+
+
+def _on_sample(scored: ScoredRows, sample: Rows, *, seed: int) -> Found:
+    fitted = draw_rows(sample.groups, sample.labels, share=0.5, seed=seed)
+    learned, judged = sample.take(fitted), sample.take(~fitted)
+    found: dict[tuple[str, str | None], dict[str, float | str]] = {}
+    for each in scored.decisions:
+        try:
+            said = (judged.features[:, 0] >= scored.cut).astype(np.int64)
+            if each.remedy is not None:
+                said = _by_thresholds(scored, each.remedy, learned, judged, seed=seed)
+            measured = figures_of_decisions(
+                judged,
+                said[np.newaxis],
+                np.ones((1, len(judged)), dtype=np.bool_),
+                scored.figures,
+                reference=scored.reference,
             )
-        )
+            found[each.family, each.remedy] = dict(measured)
+        except TrivetError as error:
+            why = first_line(error).rstrip(".")
+            found[each.family, each.remedy] = {figure.measurement.name: why for figure in scored.figures}
     return found
 
 
-def _figures(
-    rows: Rows, said: NDArray[np.int64], figures: Sequence[Figure], reference: int
-) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for each in figures:
-        chosen: Any = slice(None) if each.group is None else rows.groups == each.group
-        if each.kind == "accuracy":
-            found[each.measurement.name] = float((said == rows.labels)[chosen].mean())
-        elif each.kind == "impact":
-            rates = [said[rows.groups == group].mean() for group in (each.group, reference)]
-            found[each.measurement.name] = float(rates[0] / rates[1]) if rates[1] else float("nan")
-    return found
+def _by_thresholds(
+    scored: ScoredRows, name: str, learned: Rows, judged: Rows, *, seed: int
+) -> NDArray[np.int64]:
+    """Return the decisions about some rows by thresholds that were fitted on others."""
+    model = MITIGATIONS[name].build(
+        GivenScores().fit(learned.features, learned.labels),
+        sensitive_columns=(),
+        privileged=scored.reference,
+        random_state=seed,
+    )
+    model.set_params(prefit=True)
+    if model.get_params(deep=False).get("constraint") == "ratio":
+        model.set_params(bound=scored.bound)
+    given = {} if learned.weights is None else {"sample_weight": learned.weights}
+    model.fit(learned.features, learned.labels, sensitive_features=learned.groups, **given)
+    return np.asarray(model.predict(judged.features, sensitive_features=judged.groups), dtype=np.int64)

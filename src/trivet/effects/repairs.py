@@ -1,12 +1,13 @@
 """Repairs of a network: what each does to classes, to images that were trained on, and to the trigger."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 from trivet.datasets.images import ImageSet
 from trivet.effects.cells import outcome_of
@@ -29,11 +30,20 @@ from trivet.security.adapting import guarded
 from trivet.security.calls import suspected_change
 from trivet.security.checkpoint import Checkpoint, ScanInput
 from trivet.security.contract import InputContract, chosen_contract, contract_named
+from trivet.security.device import CPU, device_of
 from trivet.security.evaluation import BATCH, ONE, attack_success_rate, batches, images_at_once, pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
-from trivet.security.repairs.methods import REPAIRS, RepairMethod
-from trivet.security.repairs.training import RepairInput, Search
+from trivet.security.repairs.methods import (
+    ADVERSARIAL_PRUNING,
+    FEATURE_SHIFT,
+    REPAIRS,
+    ROUNDS,
+    UNIVERSAL,
+    RepairMethod,
+    repair_method,
+)
+from trivet.security.repairs.training import RepairInput, Search, copied_network
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
@@ -222,7 +232,9 @@ REPAIR_MEASUREMENTS: Final = (
     ),
 )
 STUDY_MEASUREMENTS: Final = REPAIR_MEASUREMENTS[:3]
-NO_MEMBERS: Final = "no training images of the network are known; name them as members in [effects]"
+NO_MEMBERS: Final = (
+    "Exposure of the training images was not measured: none are known; name some as members in [effects]."
+)
 NOBODY: Final = "no label is suspected, so nothing was repaired"
 
 
@@ -253,9 +265,15 @@ class RepairSubject:
     methods
         The repairs.
     measurements
-        The columns.
+        The columns, where members are known.
     members
         Images that the network was trained on; None where they are not known.
+    finished
+        Networks that were repaired before, of the same images and seed, by the name of the method.
+    left_out
+        Why a method is not tried, by its name.
+    shown
+        Images of each kind that networks are measured on at most; None is all.
     """
 
     name: str
@@ -266,6 +284,20 @@ class RepairSubject:
     methods: tuple[RepairMethod, ...]
     measurements: tuple[Measurement, ...] = REPAIR_MEASUREMENTS
     members: ImageSet | None = None
+    finished: Mapping[str, Classifier] = field(default_factory=dict[str, Classifier])
+    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
+    shown: int | None = None
+
+    @property
+    def columns(self) -> tuple[Measurement, ...]:
+        """The columns that something is known of."""
+        known = self.members is not None
+        return tuple(each for each in self.measurements if known or each.name != "member-exposure")
+
+    def divided(self, *, seed: int) -> tuple[ImageSet, ImageSet]:
+        """Return the images of the repair, and those that networks are measured on."""
+        used, held_out = self.images.split(0.5, seed=seed)
+        return used, _drawn(held_out, self.shown, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -301,22 +333,106 @@ def suspect_of(
 
 
 def own_network(
-    subject: ScanInput, found: Scan, methods: Sequence[str], *, members: ImageSet | None
+    subject: ScanInput,
+    found: Scan,
+    methods: Sequence[str] | None,
+    *,
+    members: ImageSet | None,
+    mended: tuple[str, Mapping[str, NDArray[np.generic]]] | None = None,
+    unhurried: bool = False,
 ) -> RepairSubject:
-    """Return what repairs of the user's network are measured on."""
-    backdoor = None
+    """Return what repairs of the user's network are measured on.
+
+    `methods` are names; None is those that take least, as far as they fit into `WORK`, or all of them where
+    it is `unhurried`. `mended` is the method of a repair that is done, and its weights.
+    """
+    model, backdoor = subject.checkpoint.model, None
     if (label := found.result.suspected_label) is not None:
         change = suspected_change(subject, found)
         backdoor = Backdoor(change.trigger, label, change.source, change.search)
+    names = (*CHEAP, *(() if backdoor is None else ("unlearn",))) if methods is None else tuple(methods)
+    finished: dict[str, Classifier] = {}
+    if mended is not None and mended[0] in names and (network := _with_weights(model, mended[1])) is not None:
+        finished[mended[0]] = network
+    forward = _multiplications(model, found.contract, subject.images)
+    left_out: dict[str, str] = {}
+    if methods is None and not unhurried and device_of(model) == CPU:
+        left_out = _left_out([name for name in names if name not in finished], forward, backdoor)
+    shown = None
+    if forward:
+        networks = 1 + len(names) - len(left_out)
+        shown = max(FEWEST_SHOWN, round(WORK * SHARE_SHOWN / (forward * networks * KINDS_SHOWN)))
     return RepairSubject(
         subject.checkpoint.info.name,
-        subject.checkpoint.model,
+        model,
         found.contract,
         subject.images,
         backdoor,
-        tuple(REPAIRS[name] for name in methods),
+        tuple(repair_method(name) for name in names),
         members=members,
+        finished=finished,
+        left_out=left_out,
+        shown=shown,
     )
+
+
+#: The repairs that take least; none of them needs a trigger.
+CHEAP: Final = ("clp", "fst", "i-bau", "anp")
+#: Multiplications that the repairs of a network may take where nothing else is said: on two cores of 2024
+#: five to ten minutes. Counted rather than timed, so that what is measured does not depend on the machine.
+WORK: Final = 3e13
+#: Of that for measuring, on images of so many kinds, and the images of a kind that tell something.
+SHARE_SHOWN, KINDS_SHOWN, FEWEST_SHOWN = 0.25, 3, 1_000
+#: Multiplications forward and back, by those forward alone.
+BACK_TOO: Final = 3
+
+
+def _multiplications(model: Classifier, contract: InputContract, images: ImageSet) -> float:
+    """Count the multiplications of a network for one image; 0 where they cannot be counted."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.logits(contract(pixels_at(images, ONE)))
+    return counter.get_total_flops() / 2  # it counts additions too
+
+
+def _left_out(names: Sequence[str], forward: float, backdoor: Backdoor | None) -> dict[str, str]:
+    """Say of each method that does not fit into `WORK` beside those before it what it would take."""
+    search = PATCH_SEARCH if backdoor is None else backdoor.search
+    steps = {
+        "fst": (FEATURE_SHIFT.steps or 0) * FEATURE_SHIFT.batch_size,
+        "i-bau": UNIVERSAL.image_steps,
+        "anp": ADVERSARIAL_PRUNING.image_steps,
+        "unlearn": sum((each.steps or 0) * each.batch_size for each in ROUNDS)
+        + (len(ROUNDS) - 1) * search.image_steps,
+    }
+    left, found = WORK * (1 - SHARE_SHOWN), dict[str, str]()
+    for name in names:
+        takes = BACK_TOO * forward * steps.get(name, 0)
+        if takes > left:
+            found[name] = (
+                f"it takes about {takes / 1e12:.0f} trillion multiplications, and {left / 1e12:.0f} trillion "
+                "were left to it; name it in repairs of [effects], or give a budget of seconds"
+            )
+        else:
+            left -= takes
+    return found
+
+
+def _with_weights(model: Classifier, weights: Mapping[str, NDArray[np.generic]]) -> Classifier | None:
+    """Return a copy with other weights; None where they are not of this network."""
+    copy = copied_network(model)
+    own = copy.weights()
+    if own.keys() != weights.keys() or any(own[name].shape != weights[name].shape for name in own):
+        return None
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(torch.from_numpy(np.array(weights[name])))
+    return copy
+
+
+def _drawn(images: ImageSet, most: int | None, *, seed: int) -> ImageSet:
+    if most is None or len(images) <= most:
+        return images
+    return images.take(np.sort(np.random.default_rng([seed, 9]).permutation(len(images))[:most]))
 
 
 def repair_changes(
@@ -329,8 +445,10 @@ def repair_changes(
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> RepairedFigures:
     """Repair a network by every method as the audit's repair does, and measure it on other images."""
-    used, held_out = subject.images.split(0.5, seed=seed)
-    look = _Look(held_out, used, subject.members, subject.backdoor, subject.contract)
+    used, held_out = subject.divided(seed=seed)
+    members = None if subject.members is None else _drawn(subject.members, subject.shown, seed=seed)
+    seen = _drawn(used, subject.shown, seed=seed)
+    look = _Look(held_out, seen, members, subject.backdoor, subject.contract)
     before: _Seen | None = None
     changes: dict[tuple[str, str], Change] = {}
     classes: list[ClassChange] = []
@@ -338,7 +456,7 @@ def repair_changes(
     rows = repair_interventions([method.name for method in subject.methods])
     repaired = False
     for method, row in zip(subject.methods, rows, strict=True):
-        reason = _untried(method.name, subject.backdoor, late if is_up() else "")
+        reason = _untried(method.name, subject, late if is_up() else "")
         if reason is None:
             before = look.at(subject.model) if before is None else before
             said = _repaired(method, subject, used, seed=seed, is_up=is_up, late=late, progress=progress)
@@ -351,7 +469,7 @@ def repair_changes(
                 classes += by_class
                 weighed.append(Weighed(row.name, row.title, "security", after.figures(look, level=level)))
         if reason is not None:
-            changes |= {(row.name, each.name): unmeasured(reason) for each in subject.measurements}
+            changes |= {(row.name, each.name): unmeasured(reason) for each in subject.columns}
     frontiers: tuple[Frontier, ...] = ()
     if before is not None and weighed:
         first = Weighed("none", "the network as it is", None, before.figures(look, level=level))
@@ -359,9 +477,11 @@ def repair_changes(
     return RepairedFigures(changes, tuple(classes), frontiers, repaired)
 
 
-def _untried(method: str, backdoor: Backdoor | None, late: str) -> str | None:
+def _untried(method: str, subject: RepairSubject, late: str) -> str | None:
     """Say why a repair is not tried; None where it is."""
-    return NOBODY if backdoor is None and method in NEED_TRIGGER else late or None
+    if subject.backdoor is None and method in NEED_TRIGGER:
+        return NOBODY
+    return subject.left_out.get(method) or late or None
 
 
 def _repaired(
@@ -375,6 +495,8 @@ def _repaired(
     progress: Callable[[str, float], None],
 ) -> Classifier | str:
     """Return the repaired network, or why there is none."""
+    if (known := subject.finished.get(method.name)) is not None:
+        return known
 
     def tell(share: float) -> None:
         if is_up():
@@ -487,17 +609,17 @@ def _compared(
         names=held_out.class_names,
     )
     by_class = _by_class(held_out, before.right, after.right, row, level=level)
-    members = unmeasured(NO_MEMBERS)
-    if before.members is not None and after.members is not None:
-        members = _exposure(before.members, after.members, before.held_out, after.held_out, level=level)
     found = {
         "worst-class-accuracy": worst,
         "class-spread": spread,
         "repair-exposure": _exposure(before.used, after.used, before.held_out, after.held_out, level=level),
         "accuracy": _paired(before.right, after.right, level=level),
         "class-loss": _largest_loss(by_class),
-        "member-exposure": members,
     }
+    if before.members is not None and after.members is not None:
+        found["member-exposure"] = _exposure(
+            before.members, after.members, before.held_out, after.held_out, level=level
+        )
     return found, by_class
 
 

@@ -293,6 +293,10 @@ class EffectMatrix(
         Remedies of the table, and of the network, in all figures at once.
     notes
         What was left aside, and what the figures rest on, a sentence each.
+    budget
+        Seconds that the effects were given; None where none were named.
+    heaviest
+        Largest weight of a row, to which noise in sums of weights is scaled; None where each row counts once.
     """
 
     interventions: tuple[Intervention, ...]
@@ -318,6 +322,8 @@ class EffectMatrix(
     classes: tuple[ClassChange, ...] = ()
     frontiers: tuple[Frontier, ...] = ()
     notes: tuple[str, ...] = ()
+    budget: float | None = None
+    heaviest: float | None = None
 
 
 @dataclass(frozen=True)

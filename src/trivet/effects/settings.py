@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from annotated_types import Ge, Interval, Le, MinLen
 
-from trivet.settings import Positive, Settings, Share
+from trivet.errors import UsageError
+from trivet.settings import Positive, SettingError, Settings, Share
 
 __all__ = ["ALL", "AUTO", "EffectSettings"]
 
@@ -41,11 +42,16 @@ class EffectSettings(Settings):
     repairs
         Names of repairs to measure on the user's network, or ``all``. ``auto`` is clp, fst, i-bau and anp,
         which take least, and unlearn where a label is suspected.
+    metric
+        Metrics of fairness that are measured as the largest gap between groups, such as
+        ``false_positive_rate`` or ``equalized_odds``; by default those of ``[fairness.table]``. Selection is
+        measured in any case.
     members
         Training images of the user's network, as `images` of ``[security.scan]``: how far a repair gives
         them away is then measured.
     budget
-        Seconds that the effects may take; what is not measured by then says so. None is any.
+        Seconds that the effects may take; what is not measured by then says so. Without it the repairs of
+        ``auto`` are those that fit into a counted amount of work, and the rest takes as long as it takes.
     """
 
     rows: Annotated[int, Ge(1_000)] = 50_000
@@ -56,5 +62,16 @@ class EffectSettings(Settings):
     level: Share = 0.95
     private: bool | None = None
     repairs: tuple[Name, ...] | Name = AUTO
+    metric: tuple[Name, ...] = ()
     members: Name | None = None
     budget: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.metric:
+            from trivet.fairness.measures.registry import measures_named  # noqa: PLC0415 - NumPy
+
+            try:
+                measures_named(self.metric)
+            except UsageError as error:
+                raise SettingError("{said}", said=str(error)) from error

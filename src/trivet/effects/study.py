@@ -158,7 +158,7 @@ def study_pairs(table: AdultTable, settings: FairnessSettings) -> tuple[CountedP
         counts = binary_counts(
             test.labels[rows], predictions[rows], (groups[rows] == privileged).astype(np.int64)
         )
-        found.append(CountedPair(protected, privileged, counts))
+        found.append(CountedPair(protected, privileged, counts, rows=int(rows.sum())))
     return tuple(found)
 
 

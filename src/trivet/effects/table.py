@@ -14,7 +14,7 @@ from trivet.effects.trainings import Figure, Kind, Rows, Training
 from trivet.fairness.auditing.fitting import make_estimator
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.settings import TableSettings
-from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.measures.registry import Measure
 from trivet.privacy.membership.groups import FEWEST_ROWS
 from trivet.tables.features import MOST_VALUES, Features
 from trivet.wording import listed, one_line
@@ -148,6 +148,7 @@ def own_table(
     four_fifths: float,
     used: int,
     called: str,
+    measures: Sequence[Measure] = (),
     seed: int,
 ) -> TableSubject:
     """Return what is measured on a table of the user's.
@@ -168,27 +169,27 @@ def own_table(
         Rows at most that models are trained on.
     called
         What the estimator is called.
+    measures
+        Metrics that the largest difference between groups is measured in.
     seed
         Of what the estimator draws, where it names no own.
     """
     places = [place for place in range(len(rows.features.names)) if place not in rows.telling]
     left = rows.features.only(places)
     behind = len(rows.features.names)  # the place of the group, where no encoder looks
+    weight = None if rows.weights is None else behind + 1
 
     def make(without: bool) -> Any:  # noqa: FBT001 - as `mitigation_trainings` calls it
         return make_estimator(estimator, left if without else rows.features, seed=seed)
 
     reason = _complaint(rows, make(False))  # noqa: FBT003
     groups = _groups(rows, reference, used=used)
-    kept = np.isin(rows.groups, groups.sampled)
     hidden = " and ".join(map(one_line, rows.columns))
+    beside = [rows.groups.astype(np.float64), *([] if rows.weights is None else [rows.weights])]
+    whole = Rows(np.column_stack([rows.features.values, *beside]), rows.labels, rows.groups, rows.weights)
     return TableSubject(
         name=rows.name,
-        rows=Rows(
-            np.column_stack([rows.features.values, rows.groups.astype(np.float64)])[kept],
-            rows.labels[kept],
-            rows.groups[kept],
-        ),
+        rows=whole.take(np.isin(rows.groups, groups.sampled)),
         reference=reference,
         interventions=mitigation_interventions(mitigations, hidden=hidden),
         trainings=mitigation_trainings(
@@ -199,64 +200,63 @@ def own_table(
             hidden=(*rows.telling, behind),
             privileged=reference,
             bound=four_fifths,
+            weight=weight,
         ),
-        figures=_figures(rows, groups.shown, reference, family=OWN, model="the model", before="model-"),
+        figures=_figures(
+            rows, groups.shown, reference, measures, family=OWN, model="the model", before="model-"
+        ),
         private_figures=_figures(
-            rows, groups.shown, reference, family=NETWORK, model="a network", before="private-"
+            rows, groups.shown, reference, measures, family=NETWORK, model="a network", before="private-"
         ),
         scales=PublicScales.of(rows.features),
         samples=groups.samples,
         estimator=called,
         reason=reason,
-        notes=groups.notes,
+        notes=(*groups.notes, *([] if rows.weights is None else [WEIGHED])),
     )
+
+
+#: What weights do.
+WEIGHED: Final = (
+    "Rows have weights: models are trained with them, and accuracy and selection are weighted. Exposure "
+    "takes every row alike, since it is about the people in the table."
+)
 
 
 def scored_table(
-    settings: TableSettings, found: tuple[Predicted, float] | None, *, reference: int
+    settings: TableSettings, predicted: Predicted, cut: float, *, reference: int, measures: Sequence[Measure]
 ) -> ScoredRows:
-    """Return what is measured on a table of predictions; nothing on one without scores and labels."""
-    names = tuple(MITIGATIONS)
-    hidden = " and ".join(map(one_line, settings.sensitive))
-    if found is None or found[0].scores is None:
-        return ScoredRows("", None, 0.0, 0, settings.four_fifths, names, hidden, _OF_ALL, FEWEST_SAMPLES)
-    predicted, cut = found
+    """Return what is measured on a table of predictions with scores and labels."""
     rows = predicted.rows
     groups = _groups(rows, reference, used=len(rows))
-    kept = np.isin(rows.groups, groups.sampled)
     reason = None
-    if settings.weight is not None:
-        reason = "the rows have weights, and samples take every row alike"
-    elif len(rows) < FEWEST_TRAINED:
+    if len(rows) < FEWEST_TRAINED:
         reason = f"there are {len(rows)} rows, and samples of them take {FEWEST_TRAINED} or more"
     figures = tuple(
         each
-        for each in _figures(rows, groups.shown, reference, family=OWN, model="the model", before="model-")
-        if each.kind in {"accuracy", "impact"} or each.measurement.name == "model-exposure-all"
+        for each in _figures(
+            rows, groups.shown, reference, measures, family=OWN, model="the model", before="model-"
+        )
+        if each.kind not in {"scores", "decisions"}
     )
     scores = np.asarray(predicted.scores, dtype=np.float64)[:, np.newaxis]
+    whole = Rows(scores, rows.labels, rows.groups, rows.weights)
     return ScoredRows(
-        rows.name,
-        Rows(scores[kept], rows.labels[kept], rows.groups[kept]),
-        cut,
-        reference,
-        settings.four_fifths,
-        names,
-        hidden,
-        figures,
-        groups.samples,
-        reason,
-        groups.notes,
+        name=rows.name,
+        rows=whole.take(np.isin(rows.groups, groups.sampled)),
+        cut=cut,
+        reference=reference,
+        bound=settings.four_fifths,
+        hidden=" and ".join(map(one_line, settings.sensitive)),
+        figures=figures,
+        samples=groups.samples,
+        reason=reason,
+        notes=groups.notes,
     )
 
 
 def _complaint(rows: AuditRows, model: Any) -> str | None:
     """Say why nothing can be trained and attacked; None where it can."""
-    if rows.weights is not None:
-        return (
-            "the rows have weights, and samples and attacks take every row alike; leave weight out of "
-            "[fairness.table] to measure it"
-        )
     if len(rows) < FEWEST_TRAINED:
         return f"there are {len(rows)} rows, and samples of them take {FEWEST_TRAINED} or more"
     if not hasattr(model, "predict_proba"):
@@ -265,19 +265,6 @@ def _complaint(rows: AuditRows, model: Any) -> str | None:
             "gives it one"
         )
     return None
-
-
-def _of_all(kind: Kind, label: str, said: str, *, model: str, before: str, family: str) -> Figure:
-    return figure_of(
-        kind,
-        name=f"{before}{label}-all",
-        model=model,
-        whose="all rows",
-        short=f"all rows,\n{said}",
-        scale=f"{before}{label}",
-        family=family,
-        group=None,
-    )
 
 
 @dataclass(frozen=True)
@@ -324,9 +311,16 @@ def _name(rows: AuditRows, group: int) -> str:
 
 
 def _figures(
-    rows: AuditRows, groups: Sequence[int], reference: int, *, family: str, model: str, before: str
+    rows: AuditRows,
+    groups: Sequence[int],
+    reference: int,
+    measures: Sequence[Measure],
+    *,
+    family: str,
+    model: str,
+    before: str,
 ) -> tuple[Figure, ...]:
-    """Return the columns: accuracy, disparate impact and exposure, of all rows and of each group."""
+    """Return the columns: accuracy, disparate impact, gaps and exposure, of all rows and of each group."""
     columns = " x ".join(map(one_line, rows.columns))
     made: list[Figure] = []
 
@@ -362,11 +356,18 @@ def _figures(
             else:
                 whose = "all rows" if group is None else f"rows of {columns} {_name(rows, group)}"
             add(kind, label, group, whose, said)
+        if kind == "impact":
+            made += [
+                figure_of(
+                    "gap",
+                    name=f"{before}gap-{measure.name}",
+                    model=model,
+                    whose=f"a group of {columns} and {_name(rows, reference)}",
+                    short=f"largest gap,\n{measure.title}",
+                    scale=f"{before}gap",
+                    family=family,
+                    measure=measure,
+                )
+                for measure in measures
+            ]
     return tuple(made)
-
-
-#: Columns of a table of which the rows are not looked at.
-_OF_ALL: Final = (
-    _of_all("accuracy", "accuracy", "accuracy", model="the model", before="model-", family=OWN),
-    _of_all("scores", "exposure", "scores, AUROC", model="the model", before="model-", family=OWN),
-)

@@ -1,5 +1,6 @@
 """Figures of models that are trained anew on halves of samples, without and with a remedy."""
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from trivet.effects.intervals import FEWEST_SAMPLES, auroc_influence, change_ove
 from trivet.effects.noise import impact_of
 from trivet.effects.results import Change, Measurement, unmeasured
 from trivet.errors import DataError, TrivetError
+from trivet.fairness.measures.registry import Measure
 from trivet.privacy.membership.attacks import rmia_scores
 from trivet.privacy.membership.recipe import recipe_of, train
 from trivet.privacy.membership.shadows import model_seed, shadow_halves, signals_of
@@ -32,31 +34,35 @@ __all__ = [
     "changes_of",
     "divided_rows",
     "figures_of",
+    "figures_of_decisions",
     "halves_of",
     "mean_auroc",
     "measure_trainings",
     "train_pairs",
 ]
 
-#: Figures of a model: two attacks on who was trained on, by scores and by decisions, and two of the others.
-Kind = Literal["scores", "decisions", "accuracy", "impact"]
+#: Figures of a model: two attacks on who was trained on, by scores and by decisions, and those of decisions.
+Kind = Literal["scores", "decisions", "accuracy", "impact", "gap"]
 NO_RATIO: Final = "on some sample nobody of a group is selected, which leaves no ratio"
+NO_RATE: Final = "on some sample a group has no row that the rate is a share of"
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows: features, shape (rows, features), labels 0 and 1, and the number of each row's group."""
+    """Some rows: features, shape (rows, features), labels 0 and 1, numbers of groups, and weights if any."""
 
     features: NDArray[np.float64]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.int64]) -> "Rows":
-        """Return the rows with these indices, in this order."""
-        return Rows(self.features[rows], self.labels[rows], self.groups[rows])
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Rows":
+        """Return the rows with these indices, in this order, or those that are marked."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(self.features[rows], self.labels[rows], self.groups[rows], weights)
 
 
 def divided_rows(whole: Rows, *, rows: int, samples: int, seed: int) -> list[Rows]:
@@ -68,12 +74,16 @@ def divided_rows(whole: Rows, *, rows: int, samples: int, seed: int) -> list[Row
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the models of one family, on the rows of a group by its number, or on all."""
+    """A figure of the models of one family, on the rows of a group by its number, or on all.
+
+    `measure` is the metric of a gap: the largest difference of a group from the reference.
+    """
 
     measurement: Measurement
     family: str
     kind: Kind
     group: int | None = None
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,37 +165,57 @@ def figures_of(
     reference: int,
     seed: int,
 ) -> dict[str, float]:
-    """Measure models: exposure on all rows, and the rest on those that each was not trained on."""
-    attacked = attack_scores(trained, inside, seed=seed) if _asks(figures, "scores") else None
+    """Measure models: exposure on all rows, each alike, and the rest on those that it was not trained on."""
     decided = np.where(trained.right, rows.labels, 1 - rows.labels)
+    found = figures_of_decisions(rows, decided, ~inside, figures, reference=reference)
+    kinds = {each.kind for each in figures}
+    attacked = attack_scores(trained, inside, seed=seed) if "scores" in kinds else None
+    for each in figures:
+        if each.kind in {"scores", "decisions"}:
+            scores = attacked if each.kind == "scores" else trained.right.astype(np.float64)
+            assert scores is not None
+            chosen = None if each.group is None else rows.groups == each.group
+            found[each.measurement.name] = mean_auroc(scores, inside, chosen)
+    return {each.measurement.name: found[each.measurement.name] for each in figures}
+
+
+def figures_of_decisions(
+    rows: Rows,
+    decided: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+    figures: Sequence[Figure],
+    *,
+    reference: int,
+) -> dict[str, float]:
+    """Measure the decisions of some models, shape (models, rows), on the rows that count for each."""
+    size = int(rows.groups.max()) + 1
+    cells = np.broadcast_to(4 * rows.groups + 2 * rows.labels, decided.shape) + decided
+    weights = None if rows.weights is None else np.broadcast_to(rows.weights, decided.shape)[seen]
+    counts = np.bincount(cells[seen], weights=weights, minlength=4 * size).reshape(size, 2, 2)
     found: dict[str, float] = {}
     for each in figures:
-        chosen = None if each.group is None else rows.groups == each.group
-        seen = ~inside if chosen is None else ~inside & chosen
-        if each.kind == "scores":
-            assert attacked is not None
-            value = mean_auroc(attacked, inside, chosen)
-        elif each.kind == "decisions":
-            value = mean_auroc(trained.right.astype(np.float64), inside, chosen)
-        elif each.kind == "accuracy":
-            value = float(trained.right[seen].mean())
-        else:
+        if each.kind == "accuracy":
+            own = counts if each.group is None else counts[each.group : each.group + 1]
+            right, all_rows = own[:, 0, 0].sum() + own[:, 1, 1].sum(), own.sum()
+            found[each.measurement.name] = float(right / all_rows) if all_rows else math.nan
+        elif each.kind == "impact":
             assert each.group is not None
-            compared = np.array([each.group, reference])
-            value = float(impact_of(_selected(rows, decided, ~inside)[compared]))
-        found[each.measurement.name] = value
+            found[each.measurement.name] = float(impact_of(counts[[each.group, reference]]))
+        elif each.kind == "gap":
+            assert each.measure is not None
+            found[each.measurement.name] = _gap(counts, each.measure, reference)
     return found
 
 
-def _asks(figures: Sequence[Figure], kind: Kind) -> bool:
-    return any(each.kind == kind for each in figures)
-
-
-def _selected(rows: Rows, decided: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Count decisions by group, over all models and the rows that each was not trained on: (groups, 1, 2)."""
-    groups = np.broadcast_to(rows.groups, seen.shape)[seen]
-    size = int(rows.groups.max()) + 1
-    return np.bincount(2 * groups + decided[seen], minlength=2 * size).reshape(size, 1, 2)
+def _gap(counts: NDArray[Any], measure: Measure, reference: int) -> float:
+    """Return the largest difference between a group and the reference; NaN where a rate is unknown."""
+    there = counts.any(axis=(1, 2))
+    rates = np.stack([rate(counts) for rate in measure.rates])
+    if measure.combine == "mean":
+        rates = rates.mean(axis=0, keepdims=True)
+    if measure.change is not None:
+        rates = measure.change(rates)
+    return float(np.abs(rates[:, there] - rates[:, [reference]]).max())
 
 
 #: Figures of each training on one sample, by family and remedy: a number, or why there is none.
@@ -303,7 +333,7 @@ def changes_of(
             before, after = (
                 [sample[each.family, key][name] for sample in found] for key in (None, each.remedy)
             )
-            change = _change(before, after, level=level, late=late)
+            change = _change(before, after, kind=figure.kind, level=level, late=late)
             if figure.kind in each.fixed and change.reason is None:
                 change = replace(change, by_construction=by_construction)
             changes[each.remedy, name] = change
@@ -311,7 +341,7 @@ def changes_of(
 
 
 def _change(
-    before: Sequence[float | str], after: Sequence[float | str], *, level: float, late: str
+    before: Sequence[float | str], after: Sequence[float | str], *, kind: Kind, level: float, late: str
 ) -> Change:
     if len(before) < FEWEST_SAMPLES and late:
         return unmeasured(late)
@@ -320,7 +350,7 @@ def _change(
             return unmeasured(value)
     numbers = [float(value) for value in (*before, *after)]
     if not np.isfinite(numbers).all():
-        return unmeasured(NO_RATIO)
+        return unmeasured(NO_RATIO if kind == "impact" else NO_RATE)
     try:
         return change_over_samples(numbers[: len(before)], numbers[len(before) :], level=level)
     except DataError as error:

@@ -9,10 +9,11 @@ from trivet.evidence.cyclonedx import audits_of, harm_of, limits_of
 from trivet.evidence.dossier import Dossier
 from trivet.evidence.figures import MEASURES, Figure, written
 from trivet.fairness.auditing.results import REFERENCE
+from trivet.findings.summary import counted
 from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, items_of
 from trivet.record import METRICS
 from trivet.report.text.values import markdown_row, markdown_text
-from trivet.wording import one_line
+from trivet.wording import one_line, rounded
 
 __all__ = ["annex_html", "annex_markdown"]
 
@@ -25,7 +26,8 @@ STYLE: Final = (
     ":root{color-scheme:light dark;--paper:light-dark(#fff,#16191d);--edge:light-dark(#0003,#fff4)}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;"
     "color:light-dark(#111,#e4e6e8);background:var(--paper);overflow-wrap:anywhere}"
-    "h1,h2,h3{line-height:1.2;overflow-wrap:break-word}table{border-collapse:collapse;font-size:.9em}"
+    "h1,h2,h3{line-height:1.2}h1,h2,h3,td:first-child{overflow-wrap:break-word}"
+    "h1+p{font-size:1.3em;font-weight:bold}table{border-collapse:collapse;font-size:.9em}"
     ".wide{overflow-x:auto;background:"
     "linear-gradient(to right,var(--paper) 30%,transparent) left/2.5em 100% no-repeat local,"
     "linear-gradient(to left,var(--paper) 30%,transparent) right/2.5em 100% no-repeat local,"
@@ -34,7 +36,7 @@ STYLE: Final = (
     "th,td{border:1px solid #888;padding:.25em .5em;text-align:left;vertical-align:top;min-width:6.5em}"
     "th{background:light-dark(#eee,#22272e);overflow-wrap:normal}"
     "@media print{:root{color-scheme:light}.wide{overflow:visible;background:none}"
-    "table{font-size:.7em}th,td{min-width:0}tr{break-inside:avoid}}"
+    "table{font-size:.7em}th,td{min-width:0}td:first-child{overflow-wrap:anywhere}tr{break-inside:avoid}}"
 )
 #: What Annex IV wants beside tests.
 LEFT: Final = (
@@ -142,13 +144,14 @@ def _escaped(text: str) -> str:
 
 def _blocks(dossier: Dossier) -> Iterator[Block]:
     yield Heading(1, f"{TITLE}: {dossier.title}")
+    yield Paragraph(f"Result of all tests: {dossier.result} ({counted(dossier.findings)}).")
     yield Paragraph(
         f"Annex IV, points 2(g), 2(h), 3 and 4, of {FRAMEWORKS['eu-ai-act'].name}. Dated "
-        f"{dossier.timestamp}, when the audit began. Subject: {dossier.subject}. "
-        f"Result of all tests: {dossier.result}."
+        f"{dossier.timestamp}, when the audit began. Subject: {dossier.subject}."
     )
     yield Paragraph(
-        f"Every number below is read from {METRICS}, whose SHA-256 is {dossier.record_sha256}; the column "
+        f"Every number below is read from {METRICS}, which has all its digits and whose SHA-256 is "
+        f"{dossier.record_sha256}; the column "
         "“place” says where it stands there. Signed is the folder of this document, in evidence.sig, where "
         "that file lies beside it."
     )
@@ -218,7 +221,7 @@ def _figure_row(figure: Figure) -> tuple[str, ...]:
     return (
         figure.name,
         figure.part,
-        written(figure.value),
+        _shown(figure.value, figure),
         _interval(figure),
         figure.unit,
         figure.method,
@@ -230,8 +233,13 @@ def _figure_row(figure: Figure) -> tuple[str, ...]:
 def _interval(figure: Figure) -> str:
     if figure.level is None:
         return "none recorded"
-    ends = (written(each) or "unbounded" for each in (figure.low, figure.high))
+    ends = (_shown(each, figure) or "unbounded" for each in (figure.low, figure.high))
     return f"{' to '.join(ends)} ({figure.level:.0%})"
+
+
+def _shown(value: float | None, figure: Figure) -> str:
+    """Write a value or an end of a figure with the digits that its interval supports."""
+    return "" if value is None else written(rounded(value, figure.low, figure.high))
 
 
 def _groups(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -266,7 +274,7 @@ def _limits(dossier: Dossier) -> Iterator[Block]:
     accuracy = [each for each in dossier.figures if each.value is not None and "accuracy" in each.key]
     yield Heading(3, "Accuracy, of the whole and of parts")
     if accuracy:
-        rows = tuple((each.name, each.part, written(each.value), _interval(each)) for each in accuracy)
+        rows = tuple((each.name, each.part, _shown(each.value, each), _interval(each)) for each in accuracy)
         yield Grid(("Measure", "Of", "Value", "Interval"), rows)
     else:
         yield Paragraph("Not tested: the record has no figure of accuracy.")

@@ -14,7 +14,16 @@ from trivet.errors import DataError, RecordError, UsageError
 from trivet.evidence.figures import Figure, figures_of
 from trivet.findings import Finding
 from trivet.findings.formats import read_findings
-from trivet.record import MANIFEST, METRICS, as_json, load_record, refuse_unfinished
+from trivet.record import (
+    DECISIONS,
+    MANIFEST,
+    METRICS,
+    TRIGGERS,
+    WEIGHTS,
+    as_json,
+    load_record,
+    refuse_unfinished,
+)
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 
@@ -170,6 +179,13 @@ class Dossier:
     def places(self) -> Mapping[str, str]:
         """SHA-256 of every file that the audit read, by its place."""
         return _digests(self.manifest.get("files"))
+
+    @cached_property
+    def arrays(self) -> Mapping[str, str]:
+        """SHA-256 of each file of arrays beside the record, by its name."""
+        found = _digests(self.manifest.get("arrays"))
+        kept = {} if (digest := self.record["decisions"]) is None else {DECISIONS: digest}
+        return {name: found[name] for name in (TRIGGERS, WEIGHTS, DECISIONS) if name in found} | kept
 
     @cached_property
     def network(self) -> Network | None:

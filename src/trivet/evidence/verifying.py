@@ -166,7 +166,7 @@ def verify(
     dossier = None if case.failed else case.read()
     if dossier is not None:
         case.check_documents(dossier)
-        case.check_beside()
+        case.check_beside(dossier)
         if not files_only:
             _check_inputs(case, dossier, inputs, again=again, progress=progress)
     return case.closed(dossier)
@@ -267,17 +267,22 @@ class _Case:
         if not self.failed:
             self.add(f"{len(DOCUMENTS)} documents derived from the record anew", "ok", "the same bytes")
 
-    def check_beside(self) -> None:
-        """Compare the record with that of the audit in whose folder the evidence stands by default."""
+    def check_beside(self, dossier: Dossier) -> None:
+        """Compare the files of the audit in whose folder the evidence stands by default."""
         whole = Path(os.path.abspath(self.place))  # noqa: PTH100 - no link is followed
         if whole.name != FOLDER:
             return
-        for name in RECORD_FILES:
-            found = _digest_of(whole.parent, name)
-            if isinstance(found, str):
-                same = found == sha256_of(self.content[name])
-                said = "" if same else "it is not that of the evidence"
-                self.add(f"{name} of the audit beside", "ok" if same else "failed", said)
+        wanted = {**{name: sha256_of(self.content[name]) for name in RECORD_FILES}, **dossier.arrays}
+        for name, digest in wanted.items():
+            try:
+                found = _digest_of(whole.parent, name)
+            except OSError as error:
+                said = f"it cannot be read: {error.strerror or first_line(error)}"
+                self.add(f"{name} of the audit beside", "unchecked", said)
+                continue
+            if found is not None:
+                said = "" if found == digest else "it is not that of the evidence"
+                self.add(f"{name} of the audit beside", "failed" if said else "ok", said)
 
     def closed(self, dossier: Dossier | None) -> Verification:
         failed = [each.name for each in self.checks if each.outcome == "failed"]

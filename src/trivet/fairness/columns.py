@@ -1,6 +1,7 @@
 """Validation of columns of labels, predictions, groups and scores."""
 
 from collections.abc import Hashable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -68,10 +69,8 @@ def require_same_order(**columns: Any) -> None:
         for name, column in columns.items()
         if hasattr(getattr(column, "index", None), "equals") and len(column.index)
     }
-    if len(indexed) < 2:  # noqa: PLR2004 - nothing to compare with
-        return
-    (first, index), *others = indexed.items()
-    for name, other in others:
+    # Each with each: between two in order there can be one whose index says nothing.
+    for (first, index), (name, other) in combinations(indexed.items(), 2):
         if index.equals(other) or len(index) != len(other):
             continue
         if bool(index.isin(other).all()) and bool(other.isin(index).all()):

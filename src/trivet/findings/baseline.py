@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -14,18 +15,19 @@ from trivet.comparison.compare import (
     level_together,
     sides_text,
 )
-from trivet.comparison.judge import has_interval, is_asked, judge_pair
+from trivet.comparison.judge import has_interval, judge_pair
 from trivet.comparison.paired import paired_of, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
-from trivet.findings.finding import Finding, State, make_finding
+from trivet.findings.finding import Finding, State, make_finding, subject_of
 from trivet.findings.formats import kept_findings
-from trivet.findings.grounds import Ground, Joined, Judged
+from trivet.findings.grounds import NUMBER, Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
-from trivet.place import parse
+from trivet.findings.yardsticks import QUESTION, less_was_looked_at, other_question, settings_of
+from trivet.place import find, parent, parse
+from trivet.place_names import named_place
 from trivet.policy import Measured
-from trivet.policy.names import named_place
 from trivet.policy.places import BOUNDS
 from trivet.policy.requirements import shown
 from trivet.record import refuse_unfinished
@@ -35,15 +37,6 @@ from trivet.wording import one_line, quote
 __all__ = ["FINDINGS", "Baseline", "against", "read_baseline", "refuse_other"]
 
 FINDINGS: Final = "findings.json"
-#: Settings that make a figure the answer to another question: what is measured, and what is claimed.
-_QUESTION: Final = frozenset(
-    {
-        *("label", "positive", "negative", "reference", "favourable", "weight"),
-        *("four_fifths", "difference_band", "epsilon", "delta", "adjacency", "claim", "unit"),
-    }
-)
-#: What a plan aims at, which no figure beside it is held against.
-_TARGETS: Final = frozenset({("privacy", "plan", "epsilon"), ("privacy", "training", "epsilon")})
 #: Measurements that a sentence names.
 _MOST_NAMED: Final = 3
 UNPAIRED: Final = "Intervals of differences take the two audits for independent samples."
@@ -57,15 +50,18 @@ class Baseline:
     ----------
     audit
         Its record and manifest.
-    waived
-        Rules and subjects that a waiver let pass in it, by its ``findings.json``.
-    has_findings
-        Whether that file is there; without it nothing is known of waivers.
+    kept
+        Its ``findings.json``, by the policy that it was accepted by; None without that file, and nothing is
+        known of its waivers.
     """
 
     audit: ReadAudit
-    waived: frozenset[tuple[str, str]] = frozenset()
-    has_findings: bool = True
+    kept: tuple[Finding, ...] | None = ()
+
+    @cached_property
+    def waived(self) -> frozenset[tuple[str, str]]:
+        """Rules and subjects that a waiver let pass in it."""
+        return frozenset((each.rule, subject_of(each)) for each in self.kept or () if each.waiver)
 
 
 def read_baseline(folder: str | Path) -> Baseline:
@@ -78,11 +74,7 @@ def read_baseline(folder: str | Path) -> Baseline:
     """
     folder = Path(folder)
     refuse_unfinished(folder)
-    audit = read_audit(folder)
-    found = kept_findings(folder)
-    return Baseline(
-        audit, frozenset((each.rule, each.subject) for each in found or () if each.waiver), found is not None
-    )
+    return Baseline(read_audit(folder), kept_findings(folder))
 
 
 def refuse_other(baseline: Baseline, legs: Iterable[str]) -> None:
@@ -131,9 +123,7 @@ class _Against:
 
     def __post_init__(self) -> None:
         self.joined = Joined(self.there.record, self.here.record)
-        self.asked = [
-            each for each in self.joined.pairs if is_asked(each.names) and each.before != each.after
-        ]
+        self.asked = settings_of(self.joined.pairs)
         for finding, ground in _breaches(self.there):
             if (pair := self.joined.there(ground.place)) is not None:
                 self.known[_key(finding, ground, pair)] = finding
@@ -161,7 +151,7 @@ class _Against:
             leg = ground.place.partition(".")[0]
             lacks = leg in LEGS and self.there.record[leg] is None
             return "new", f"{name}: the baseline has {f'no {leg} leg' if lacks else 'none'}"
-        if other := self._other_question(pair):
+        if other := other_question(self.asked, pair):
             return "new", f"{name}: measured otherwise, {other}"
         before, after = _found(ground, pair)
         if after is None or before is None or before is ABSENT:
@@ -172,31 +162,37 @@ class _Against:
         told = f"{_told(name, change)}{'' if paired is None else ' on the same rows'}"
         if why := self._unknown(finding, ground, pair):
             return "new", f"{told}; {why}"
-        if ground.judged and (why := _worse(ground, pair, change)):
-            return "worse", f"{told}; {why}"
-        return "known", told
+        why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
+        return ("worse", f"{told}; {why}") if why else ("known", told)
+
+    def _said_worse(self, finding: Finding, ground: Ground, pair: Pair) -> str:
+        """Say why a caution counts as worse: by its amount, and without one by any other number in it."""
+        before = self.known[_key(finding, ground, pair)]
+        amounts = [
+            find(side.record, f"{parent(each.place)[0]}.amount")
+            for side, each in ((self.there, before), (self.here, finding))
+        ]
+        texts = [NUMBER.findall(each.message) for each in (before, finding)]
+        if None in amounts:
+            return "" if texts[0] == texts[1] else _UNJUDGED
+        old, new = amounts
+        margin = self.tolerances.at(parse(f"{parent(finding.place)[0]}.amount")).margin(old)
+        return f"it is worse, {shown(old)} there and {shown(new)} here" if new > old + margin else ""
 
     def _unknown(self, finding: Finding, ground: Ground, pair: Pair) -> str:
         """Say why a measurement of both audits is not known from the baseline; empty where it is."""
         if not self._is_known(finding, ground, pair):
             return "it was no breach"
-        if (finding.rule, finding.subject) in self.baseline.waived:
+        if (finding.rule, subject_of(finding)) in self.baseline.waived:
             return "a waiver let it pass in the baseline, which is not to accept it"
         return ""
 
     def _change(self, pair: Pair) -> Change:
         return judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps))
 
-    def _other_question(self, pair: Pair) -> str:
-        """Say which setting around a figure is another one; empty where none is."""
-        around = pair.steps[:-1]
-        for each in self.asked:
-            here = each.steps[:-1]
-            itself = each.place == pair.place or each.names in _TARGETS
-            if each.names[-1] in _QUESTION and not itself and here == around[: len(here)]:
-                sides = (shown(None if side is ABSENT else side) for side in (each.before, each.after))
-                return f"{each.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
-        return ""
+    def _passes_by(self, pair: Pair) -> str:
+        """Say by which setting a figure can pass that is no better; empty where by none."""
+        return other_question(self.asked, pair) or less_was_looked_at(self.asked, pair)
 
     def judged(self, finding: Finding) -> Finding:
         """Return a breach at the level that the baseline leaves, and name what is a breach there alone."""
@@ -231,14 +227,14 @@ class _Against:
         is waived or undecided here is neither fixed nor gone. What answers another question is gone.
         """
         opened = frozenset[_Key]().union(*self.opened.values())
-        breached = {(each.rule, _subject(each)) for each in found if each.level == "breach"}
+        breached = {(each.rule, subject_of(each)) for each in found if each.level == "breach"}
         still = {
             _key(finding, ground, pair)
             for finding, ground in _breaches(self.here)
             if (pair := self.joined.here(ground.place)) is not None
         }
         for finding in self.there.findings:
-            if finding.level != "breach" or (finding.rule, _subject(finding)) in breached:
+            if finding.level != "breach" or (finding.rule, subject_of(finding)) in breached:
                 continue
             gone: list[str] = []
             left = False
@@ -247,7 +243,7 @@ class _Against:
                 name = named_place(self.there.record, ground.place) or ground.place
                 if pair is None or pair.after is None or pair.after is ABSENT:
                     gone.append(name)
-                elif other := self._other_question(pair):
+                elif other := self._passes_by(pair):
                     gone.append(f"{name} as there: {other}")
                 else:
                     left = left or _key(finding, ground, pair) in still
@@ -267,6 +263,19 @@ class _Against:
             "differences of rates are paired, other ones taken for those of independent samples."
         )
 
+    def _loosened(self) -> Iterator[str]:
+        """Say what was a breach or required by the policy of the baseline, and is not by that of today."""
+        today = {(each.rule, subject_of(each)) for each in self.there.findings if each.level == "breach"}
+        required = {each.title for each in self.here.findings if each.rule == REQUIREMENT}
+        kept = [each for each in self.baseline.kept or () if each.rule != BASELINE]
+        asked = [each.title for each in kept if each.rule == REQUIREMENT and each.title not in required]
+        breaches = [each for each in kept if each.level == "breach" and each.title not in asked]
+        passing = [each.title for each in breaches if (each.rule, subject_of(each)) not in today]
+        if passing:
+            yield f"A breach in it by its own policy, and none by that of today: {_listed(passing)}."
+        if asked:
+            yield f"It was held to what is not required today: {_listed(asked)}."
+
     def summary(self, findings: Sequence[Finding]) -> Finding:
         """Return a note on the baseline; a warning where the two audits are not of the same."""
         there, record = self.baseline.audit, self.here.record
@@ -276,9 +285,11 @@ class _Against:
         before, after = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
         said = list(cautions(before, after, (), parts))
         asked = dict.fromkeys(each.names[-1] for each in self.asked)
-        other = bool(said) or bool(_QUESTION.intersection(asked))
+        other = bool(said) or bool(QUESTION.intersection(asked))
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
-        if not self.baseline.has_findings:
+        loosened = [*self._loosened()]
+        said += loosened
+        if self.baseline.kept is None:
             said.append(f"It has no {FINDINGS}, so what a waiver let pass in it counts as accepted.")
         margin = self.tolerances.texts
         said += [f"Tolerance: {', '.join(margin)}."] if margin else []
@@ -288,7 +299,7 @@ class _Against:
         started = there.noted("started")
         return make_finding(
             BASELINE,
-            level="warning" if other else "note",
+            level="warning" if other or loosened else "note",
             title=f"Held against the baseline {one_line(there.folder)}",
             message=f"It is {quote(there.record['audit']['title'])}{f', of {started}' if started else ''}. "
             f"Of the breaches of either audit: {states}. "
@@ -297,6 +308,7 @@ class _Against:
         )
 
 
+_UNJUDGED: Final = "it changed, and which way is worse is not known"
 _OPEN: Final = "It is a breach in the baseline, and no pass here."
 _BEGINNINGS: Final[Mapping[State, str]] = {
     "new": "New since the baseline",
@@ -352,12 +364,12 @@ def _paired(
 
 
 def _key(finding: Finding, ground: Ground, pair: Pair) -> _Key:
-    return finding.rule, _subject(finding), pair.place, ground.detail
+    return finding.rule, subject_of(finding), pair.place, ground.detail
 
 
 def _measured(finding: Finding, ground: Ground, pair: Pair) -> _Key:
     """Return what two findings share that judge the same measurement, whatever each of them found."""
-    return finding.rule, _subject(finding), pair.place, "" if ground.judged else ground.detail
+    return finding.rule, subject_of(finding), pair.place, "" if ground.judged else ground.detail
 
 
 def _found(ground: Ground, pair: Pair) -> tuple[Any, Any]:
@@ -366,10 +378,6 @@ def _found(ground: Ground, pair: Pair) -> tuple[Any, Any]:
     if end == pair.names[-1] or end not in BOUNDS:
         return pair.before, pair.after
     return pair.before_in[-1].get(end), pair.after_in[-1].get(end)
-
-
-def _subject(finding: Finding) -> str:
-    return finding.title if finding.rule == REQUIREMENT else finding.subject
 
 
 def _told(name: str, change: Change) -> str:
@@ -394,7 +402,7 @@ def _worse(ground: Ground, pair: Pair, change: Change) -> str:
         return "it is worse" if ranks[1] > ranks[0] else ""
     judged = _by_requirement(ground, pair.before, pair.after) or change.judged
     if judged != WORSE:
-        return "" if judged == BETTER else "it changed, and which way is worse is not known"
+        return "" if judged == BETTER else _UNJUDGED
     unjudged = ", and the record has no interval that could make that noise"
     return f"it is worse{unjudged if change.outcome == DIFFERS else ''}"
 

@@ -5,13 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
-from trivet.findings.rules import CATALOGUE, Rule
+from trivet.findings.rules import CATALOGUE, REQUIREMENT, Rule
 from trivet.policy import Measured
 from trivet.policy.places import measure
 from trivet.verdict import LEGS, Leg, Tone, tone
 from trivet.wording import one_line
 
-__all__ = ["LEVELS", "Finding", "Level", "State", "breached", "counts", "make_finding", "measured_at"]
+__all__ = [
+    "LEVELS",
+    "Finding",
+    "Level",
+    "State",
+    "breached",
+    "counts",
+    "make_finding",
+    "measured_at",
+    "subject_of",
+]
 
 Level = Literal["pass", "note", "warning", "breach"]
 #: What became of a breach since the baseline; empty without a baseline, and of what neither audit breaches.
@@ -171,6 +181,11 @@ def leg_of(place: str) -> Leg | Literal["audit"]:
     """Return the leg that a place belongs to."""
     leg = place.partition(".")[0]
     return leg if leg in LEGS else "audit"
+
+
+def subject_of(finding: Finding) -> str:
+    """Return what a finding is about, by which waivers and a baseline know it: of a requirement its text."""
+    return finding.title if finding.rule == REQUIREMENT else finding.subject
 
 
 def level_of(word: str, *, worst: Level = "breach") -> Level:

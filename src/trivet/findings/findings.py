@@ -336,7 +336,9 @@ def _claim(record: Mapping[str, Any]) -> Finding:
 
 
 #: Kinds of cautions without which the figures mislead.
-_SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
+_SERIOUS = frozenset(
+    {"leakage", "nobody selected", "labels alike", "spelling", "tells the prediction", "reversed"}
+)
 
 
 def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:

@@ -1,18 +1,18 @@
 """Findings by a policy: severities, requirements, waivers and a baseline decide on the levels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import REFERENCE
-from trivet.findings.finding import Finding, make_finding
+from trivet.findings.finding import Finding, make_finding, subject_of
 from trivet.findings.findings import built_in
 from trivet.findings.grounds import Ground, Judged, grounds_of
-from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, WAIVER, rule_about
-from trivet.findings.severities import GATES, graded, refuse_severities
+from trivet.findings.rules import CATALOGUE, IMPACT, METRIC, REQUIREMENT, WAIVER, rule_about
+from trivet.findings.severities import GATES, graded, refuse_severities, severity_of
 from trivet.place import find, parent
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
@@ -43,12 +43,12 @@ def refuse_waivers(waivers: Sequence["Waiver"], severity: Mapping[str, "Severity
     UsageError
         Naming all of them, and the rules that there are.
     """
-    breaching = [*GATES, *(rule for rule, level in severity.items() if level == "breach")]
+    breaching = [*GATES, REQUIREMENT, *(rule for rule, level in severity.items() if level == "breach")]
     wrong = [quote(waiver.rule) for waiver in waivers if waiver.rule not in breaching]
     if wrong:
         raise UsageError(
             f"[[policy.waivers]] rule: nothing can be waived under {', '.join(wrong)}; expected one of "
-            f"{', '.join(dict.fromkeys(breaching))}. A requirement is changed in require instead."
+            f"{', '.join(rule for rule in CATALOGUE if rule in breaching)}."
         )
 
 
@@ -64,9 +64,9 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """Return what became of each requirement, what each leg and its remedies did, and the corrections.
 
-    The defaults gate in any case. A level is decided in this order: the default; the severity of the rule;
-    a requirement in the place of the default that it measures, and no other; a waiver, until it expires; the
-    baseline, of what is a breach still.
+    The defaults gate in any case. A level is decided in this order: the default; the severity of the rule or
+    of the requirement; a requirement that is a breach where it does not hold, in the place of the default
+    that it measures, and no other; a waiver, until it expires; the baseline, of what is a breach still.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def findings_of(
     waivers
         Of ``[[policy.waivers]]``, as `trivet.config.Waiver`.
     severity
-        Rule -> level, of ``[policy.severity]``.
+        Rule or text of a requirement -> level, of ``[policy.severity]``.
     baseline
         An accepted audit, as `read_baseline` reads it: what it breaches as well, and no better, is a warning.
     tolerances
@@ -91,7 +91,7 @@ def findings_of(
         If a requirement names no measurement of the record, or compares what cannot be compared, a waiver
         is of no rule that can be a breach, or a severity of none that can have it.
     """
-    refuse_severities(severity)
+    refuse_severities(severity, [each.text for each in requirements])
     refuse_waivers(waivers, severity)
     here = _by_policy(record, requirements, waivers, severity, day=day or today())
     if baseline is None:
@@ -101,7 +101,8 @@ def findings_of(
 
     there = baseline.audit.record
     possible = tuple(each for each in requirements if _can_judge(there, each))
-    accepted = _by_policy(there, possible, (), severity, day=day or today())
+    waived = frozenset(each.title for each in here.findings if each.rule == REQUIREMENT and each.waiver)
+    accepted = _by_policy(there, possible, (), severity, day=day or today(), waived=waived)
     return against(baseline, here, accepted, tolerances or NO_TOLERANCE)
 
 
@@ -121,14 +122,26 @@ def _by_policy(
     severity: Mapping[str, "Severity"],
     *,
     day: date,
+    waived: frozenset[str] = frozenset(),
 ) -> Judged:
-    """Return a record's findings by a policy, without a baseline."""
+    """Return a record's findings by a policy, without a baseline.
+
+    A requirement that is waived, here or in the audit that this one is the baseline of, stands in no place.
+    """
     outcomes = judge(record, requirements)
-    required = requirement_findings(requirements, outcomes)
-    graded_ones = [graded(each, severity) for each in built_in(record)]
-    standing = [_standing(record, *each) for each in zip(requirements, outcomes, strict=True)]
-    done = gated(record, graded_ones, standing, waivers, day=day)
-    found = (*required, *(graded(each, severity) if each.rule == WAIVER else each for each in done.findings))
+    waiving = _Waiving(waivers, day)
+    required = tuple(waiving(graded(each, severity)) for each in requirement_findings(requirements, outcomes))
+    standing = [
+        _standing(record, requirement, outcome)
+        if not each.waiver
+        and each.title not in waived
+        and severity_of(requirement.text, severity) == "breach"
+        else replace(outcome, places=())
+        for requirement, outcome, each in zip(requirements, outcomes, required, strict=True)
+    ]
+    defaults = [waiving(_in_place(record, graded(each, severity), standing)) for each in built_in(record)]
+    unused = (graded(each, severity) for each in waiving.unused())
+    found = (*required, *defaults, *unused)
     asked = {
         each.id: (requirement, outcome)
         for each, requirement, outcome in zip(required, requirements, outcomes, strict=True)
@@ -137,7 +150,7 @@ def _by_policy(
     def grounds(finding: Finding) -> tuple[Ground, ...]:
         return grounds_of(record, finding, *asked.get(finding.id, (None, None)))
 
-    return Judged(record, found, grounds, done.expired)
+    return Judged(record, found, grounds, frozenset(waiving.expired))
 
 
 _UNMEASURED: Final = (
@@ -203,51 +216,46 @@ def _required(number: int, requirement: Requirement, outcome: Outcome) -> Findin
     return replace(found, id=f"policy.{number}", action=action)
 
 
-@dataclass(frozen=True)
-class Gated:
-    """Findings after requirements and waivers, and the ids of those of which the waiver expired."""
+class _Waiving:
+    """Waivers on one day: which of them were used, and which findings have one that expired."""
 
-    findings: tuple[Finding, ...]
-    expired: frozenset[str]
+    def __init__(self, waivers: Sequence["Waiver"], day: date) -> None:
+        self.waivers, self.day = waivers, day
+        self.used: set[int] = set()
+        self.expired: set[str] = set()
+
+    def __call__(self, finding: Finding) -> Finding:
+        """Return a breach as a warning through the last day of a waiver, and with what is said after it."""
+        fits = [
+            number
+            for number, waiver in enumerate(self.waivers, start=1)
+            if waiver.rule == finding.rule and waiver.subject in {None, subject_of(finding)}
+        ]
+        if finding.level != "breach" or not fits:
+            return finding
+        self.used.update(fits)
+        last = max((self.waivers[number - 1] for number in fits), key=lambda waiver: waiver.expires)
+        if self.day <= last.expires:
+            return replace(finding, level="warning", waiver=_text(last))
+        self.expired.add(finding.id)
+        return finding.decided(f"Its waiver expired on {last.expires.isoformat()}: {_line(last.reason)}.")
+
+    def unused(self) -> Iterator[Finding]:
+        """Yield a finding for each waiver that nothing needed."""
+        for number, waiver in enumerate(self.waivers, start=1):
+            if number not in self.used:
+                yield _unused(waiver, number, self.day)
 
 
-def gated(
-    record: Mapping[str, Any],
-    findings: Sequence[Finding],
-    outcomes: Sequence[Outcome],
-    waivers: Sequence["Waiver"],
-    *,
-    day: date,
-) -> Gated:
-    """Return findings at the level that requirements and waivers leave, then waivers that nothing needed.
+def _in_place(record: Mapping[str, Any], finding: Finding, standing: Sequence[Outcome]) -> Finding:
+    """Return a breach of a default as a warning where a requirement stands in its place.
 
-    A requirement replaces the default of the rule that it measures, for the very parts that it measures. A
-    waiver lets one rule pass, of one subject where it names one, through the day that it expires. Both leave
-    a warning. Nothing else switches a default off.
+    It does so for the very parts that it measures. Nothing else than requirements and waivers switches a
+    default off.
     """
-    used: set[int] = set()
-    expired: set[str] = set()
-    found: list[Finding] = []
-    for each in findings:
-        if each.level == "breach" and (number := _replacing(record, each, outcomes)):
-            said = f"The requirement policy.{number} stands in the place of this default."
-            found.append(each.decided(said, level="warning"))
-        elif each.level == "breach" and (fits := _fitting(each, waivers)):
-            used.update(fits)
-            valid = [waivers[number - 1] for number in fits if day <= waivers[number - 1].expires]
-            last = max((waivers[number - 1] for number in fits), key=lambda waiver: waiver.expires)
-            if valid:
-                found.append(replace(each, level="warning", waiver=_text(valid[0])))
-            else:
-                expired.add(each.id)
-                said = f"Its waiver expired on {last.expires.isoformat()}: {_line(last.reason)}."
-                found.append(each.decided(said))
-        else:
-            found.append(each)
-    unused = (
-        _unused(waiver, number, day) for number, waiver in enumerate(waivers, start=1) if number not in used
-    )
-    return Gated((*found, *unused), frozenset(expired))
+    number = _replacing(record, finding, standing) if finding.level == "breach" else 0
+    said = f"The requirement policy.{number} stands in the place of this default."
+    return finding.decided(said, level="warning") if number else finding
 
 
 def _replacing(record: Mapping[str, Any], finding: Finding, outcomes: Sequence[Outcome]) -> int:
@@ -256,15 +264,6 @@ def _replacing(record: Mapping[str, Any], finding: Finding, outcomes: Sequence[O
         number for number, outcome in enumerate(outcomes, start=1) if _covers(record, finding, outcome.places)
     )
     return next(numbers, 0)
-
-
-def _fitting(finding: Finding, waivers: Sequence["Waiver"]) -> list[int]:
-    """Return the numbers of the waivers of a finding's rule and subject."""
-    return [
-        number
-        for number, waiver in enumerate(waivers, start=1)
-        if waiver.rule == finding.rule and waiver.subject in {None, finding.subject}
-    ]
 
 
 def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) -> bool:

@@ -11,10 +11,10 @@ from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT
 from trivet.place import find, parent
 from trivet.policy import Outcome, Requirement
 
-__all__ = ["Ground", "Joined", "Judged", "grounds_of"]
+__all__ = ["NUMBER", "Ground", "Joined", "Judged", "grounds_of"]
 
 #: A number in a sentence, and the line in ``file:line, function``: what differs from audit to audit.
-_NUMBER: Final = re.compile(r"(?<![\w'\"“])-?\d[\d.,]*%?(?!\w)")
+NUMBER: Final = re.compile(r"(?<![\w'\"“])-?\d[\d.,]*%?(?!\w)")
 _LINE: Final = re.compile(r":\d+")
 
 
@@ -221,7 +221,7 @@ def _attribute(record: Mapping[str, Any], finding: Finding) -> Iterator[Ground]:
 def _caution(record: Mapping[str, Any], finding: Finding) -> Iterator[Ground]:
     place, _, number = finding.place.removesuffix(".kind").rpartition(".cautions.")
     caution = find(record, place)["cautions"][int(number)]
-    said = f"{caution['kind']}: {_NUMBER.sub('#', caution['message'])}"
+    said = f"{caution['kind']}: {NUMBER.sub('#', caution['message'])}"
     yield Ground(f"{place}.rows", said, judged=False)
 
 

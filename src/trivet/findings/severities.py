@@ -1,18 +1,18 @@
 """Severities: the level that a rule's findings have by the policy, in the place of the default's."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from trivet.errors import UsageError
 from trivet.findings.finding import LEVELS, Finding
 from trivet.findings.rules import BASELINE, CATALOGUE, IMPACT, METRIC, REQUIREMENT, WAIVER
-from trivet.wording import quote
+from trivet.wording import one_line, quote
 
 if TYPE_CHECKING:
     from trivet.config import Severity
 
-__all__ = ["GATES", "graded", "parse_severities", "refuse_severities"]
+__all__ = ["GATES", "graded", "parse_severities", "refuse_severities", "severity_of"]
 
 #: Rules whose findings can be a breach without any requirement, in the order of the documentation.
 GATES: Final = (
@@ -42,23 +42,29 @@ def parse_severities(texts: Sequence[str]) -> dict[str, "Severity"]:
     Raises
     ------
     UsageError
-        If a text is not a rule and a level, or no severity can be set so.
+        If a text is not a rule or a requirement and a level.
     """
     found: dict[str, Severity] = {}
     for text in texts:
-        rule, sign, level = map(str.strip, text.partition("="))
+        rule, sign, level = map(str.strip, text.rpartition("="))
         if not sign or level not in _LEVELS:
             raise UsageError(
                 f"--severity: cannot read {quote(text)}; expected RULE=LEVEL with one of "
                 f"{', '.join(SEVERITIES)}, such as fairness.caution=breach."
             )
         found[rule] = _LEVELS[level]
-    refuse_severities(found)
     return found
 
 
-def refuse_severities(severity: Mapping[str, "Severity"]) -> None:
+def refuse_severities(severity: Mapping[str, "Severity"], required: Collection[str] = ()) -> None:
     """Refuse severities of unknown rules, of rules without one, and those that would hide a breach.
+
+    Parameters
+    ----------
+    severity
+        Rule or text of a requirement -> level.
+    required
+        The texts of the requirements that there are.
 
     Raises
     ------
@@ -68,36 +74,40 @@ def refuse_severities(severity: Mapping[str, "Severity"]) -> None:
     wrong = [
         f"{quote(rule)}: {why}"
         for rule, level in severity.items()
-        if (why := _why_not(rule, level)) is not None
+        if (why := _why_not(rule, level, required)) is not None
     ]
     if wrong:
         raise UsageError(f"[policy.severity] {'; '.join(wrong)}.")
 
 
-def _why_not(rule: str, level: "Severity") -> str | None:
-    """Say why a rule cannot have a severity; None where it can."""
-    if rule not in CATALOGUE:
-        settable = [name for name in CATALOGUE if name not in {REQUIREMENT, BASELINE, *_REMARKS}]
+def _why_not(rule: str, level: "Severity", required: Collection[str]) -> str | None:
+    """Say why a rule or a requirement cannot have a severity; None where it can."""
+    if rule not in CATALOGUE and rule not in required:
+        settable = [*(name for name in CATALOGUE if name not in {BASELINE, *_REMARKS}), *required]
         near = difflib.get_close_matches(rule, settable, n=3, cutoff=0.5)
         hint = "nearest" if near else "expected one of"
-        return f"there is no such rule; {hint}: {', '.join(near or settable)}"
-    if rule == REQUIREMENT:
-        return "a requirement is what has to hold; change or drop it in require instead"
+        return f"there is no such rule or requirement; {hint}: {', '.join(map(one_line, near or settable))}"
     if rule == BASELINE:
         return "what the baseline judged and this audit does not is a breach; take this audit as the baseline"
     if rule in _REMARKS:
         return "it stands in every audit, so it cannot be breached; hold its figure to a bound in require"
-    if rule in GATES and level == "note":
+    if rule in {*GATES, REQUIREMENT, *required} and level == "note":
         return "it is a breach by default and stays a warning at least, so that nothing hides it"
     return None
 
 
+def severity_of(requirement: str, severity: Mapping[str, "Severity"]) -> "Severity":
+    """Return the level of a requirement that does not hold: its own, that of all of them, or a breach."""
+    return severity.get(requirement, severity.get(REQUIREMENT, "breach"))
+
+
 def graded(finding: Finding, severity: Mapping[str, "Severity"]) -> Finding:
-    """Return a finding at the severity of its rule.
+    """Return a finding at the severity of its rule, or of its requirement.
 
     What passed stays a pass. A note is a remark and stays one, but of the few rules that find no more.
     """
-    level = severity.get(finding.rule)
+    required = finding.rule == REQUIREMENT
+    level = severity_of(finding.title, severity) if required else severity.get(finding.rule)
     least = "note" if finding.rule in _FOUND_AS_NOTES else "warning"
     if level is None or level == finding.level or LEVELS.index(finding.level) < LEVELS.index(least):
         return finding

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,7 +11,7 @@ from trivet.audited import JudgedPart, demonstrates, network_of, verdicts_of
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
 from trivet.findings.rules import CAUTION, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES
-from trivet.policy.names import named_place, short_name
+from trivet.place_names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
 from trivet.wording import amount, listed, one_line
 
@@ -28,6 +28,7 @@ __all__ = [
     "leg_summaries",
     "made_of",
     "summary_of",
+    "utc_text",
 ]
 
 #: Headings of the legs.
@@ -223,10 +224,7 @@ def made_of(manifest: Mapping[str, Any]) -> Made:
     """Read what a card needs of a manifest; what is missing or wrong in it is as if it were not there."""
     inputs = manifest.get("inputs")
     started = manifest.get("started")
-    try:
-        date = datetime.fromisoformat(started).date().isoformat() if isinstance(started, str) else ""
-    except ValueError:
-        date = ""
+    date = (utc_text(started if isinstance(started, str) else None) or "").partition(" ")[0]
     known = inputs.items() if isinstance(inputs, Mapping) else ()
     wrote = manifest.get("trivet")
     return Made(
@@ -234,6 +232,15 @@ def made_of(manifest: Mapping[str, Any]) -> Made:
         date=date and f"{date} UTC",
         inputs={str(name): digest for name, digest in known if _is_digest(digest)},
     )
+
+
+def utc_text(started: str | None) -> str | None:
+    """Return a manifest's time in UTC, None where it is none."""
+    try:
+        moment = datetime.fromisoformat(started or "")
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment.tzinfo else None
 
 
 def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Made | None = None) -> Summary:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trivet.errors import UsageError
 from trivet.place import spelling
-from trivet.policy.names import named_place
+from trivet.place_names import named_place
 from trivet.policy.places import (
     SHORT_NAMES,
     Measured,

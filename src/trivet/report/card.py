@@ -114,15 +114,7 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
             f"{markdown_text(plan['adjacency'])}: {_sentences(plan['why'])}"
         )
         yield ""
-        place = "privacy.plan.recommended"
-        yield from _table(
-            record,
-            (
-                ("Answers", "privacy.plan.answers"),
-                ("Scale of the noise", f"{place}.scale"),
-                ("Standard deviation of the noise", f"{place}.typical_deviation"),
-            ),
-        )
+        yield from _table(record, _plan_rows(plan))
         yield ""
     if (training := privacy["training"]) is not None:
         yield f"Private training: {_sentences(training['why'])}"
@@ -161,6 +153,18 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         rows += [("Epsilon that its paths need", f"{place}.epsilon_seen")]
         yield from _told(record, code, rows)
         yield ""
+
+
+def _plan_rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the noise to add: once where all queries take the same, else query by query."""
+    place = "privacy.plan.recommended"
+    yield "Answers", "privacy.plan.answers"
+    if plan["recommended"]["scale"] is not None:
+        yield "Scale of the noise", f"{place}.scale"
+    else:
+        for number, query in enumerate(plan["recommended"]["queries"][:MOST_GROUPS]):
+            yield f"Scale of the noise of {query['name']}", f"{place}.queries.{number}.scale"
+    yield "Standard deviation of the noise", f"{place}.typical_deviation"
 
 
 def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:

@@ -17,6 +17,8 @@ from trivet.comparison import (
     sides_text,
 )
 from trivet.comparison.results import BETTER, WORSE
+from trivet.findings import Finding
+from trivet.findings.summary import utc_text
 from trivet.report.figures.scan import MANY_LABELS, SHOWN, Scanned
 from trivet.report.figures.style import written_name
 from trivet.report.text.places import MOST_ROWS as MOST_PRINTED_ROWS
@@ -95,7 +97,7 @@ def _audit(audit: Compared) -> dict[str, Any]:
         "folder": audit.folder,
         "title": audit.title,
         "legs": list(audit.legs),
-        "started": audit.started,
+        "started": utc_text(audit.started),
         "trivet": audit.trivet,
     }
 
@@ -120,16 +122,21 @@ def _signed(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
-def run_page_facts(record: Mapping[str, Any], *, told: bool = False) -> dict[str, Any]:
+def run_page_facts(record: Mapping[str, Any], findings: Sequence[Finding] = ()) -> dict[str, Any]:
     """Return a record with what its report is laid out by, under ``page``; see `scan_facts`.
 
     Parameters
     ----------
     record
         The record as plain JSON values.
-    told
-        Whether findings open the report, so that it need not repeat their sentences.
+    findings
+        What opens the report, so that it need not repeat their sentences.
     """
+    told = {finding.message for finding in findings}
     scan = (record.get("security") or {}).get("scan")
     result = None if scan is None else TypeAdapter(ScanResult).validate_python(scan)
-    return {**record, "page": {**scan_facts(result, most=MOST_PRINTED_ROWS), "told": told or None}}
+    facts = {**record, "page": {**scan_facts(result, most=MOST_PRINTED_ROWS), "told": bool(told) or None}}
+    if effects := record.get("effects"):
+        said = [{**each, "told": each["sentence"] in told or None} for each in effects["effects"]]
+        facts["effects"] = {**effects, "effects": said}
+    return facts

@@ -14,9 +14,10 @@ from trivet.fairness.law.publishing import (
 )
 from trivet.fairness.law.results import BiasAudit
 from trivet.fairness.monitoring.results import FairnessWatch
+from trivet.verdict import DISPARATE
 from trivet.wording import one_line
 
-__all__ = ["bias_audit_facts", "inferred_facts", "watch_facts"]
+__all__ = ["bias_audit_facts", "inferred_facts", "lowest_ratio", "watch_facts"]
 
 NOT_STATED: Final = "not stated"
 LAW: Final = "New York City's Local Law 144 of 2021 (6 RCNY 5-300 to 5-304)"
@@ -56,6 +57,27 @@ def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
     }
 
 
+def lowest_ratio(audit: BiasAudit) -> tuple[str, tuple[str]]:
+    """Return the lowest impact ratio, and of which category it is and how many lie below four fifths."""
+    counted = f"{audit.applicants:,} individuals were assessed; the law sets no threshold."
+    found = [
+        (each.impact_ratio, each.name, table.most_selected, each.statistics)
+        for table in audit.tables
+        for each in table.categories
+        if each.impact_ratio is not None and each.name != table.most_selected
+    ]
+    if not found:
+        return "no impact ratio", (counted,)
+    ratio, name, most_selected, _ = min(found, key=lambda each: each[0])
+    below = sum(bool(statistics and statistics.below) for *_, statistics in found)
+    shown = sum(bool(statistics and statistics.verdict == DISPARATE) for *_, statistics in found)
+    told = (
+        f"{one_line(name, limit=NAME)} against {one_line(most_selected, limit=NAME)}. Of {len(found)} "
+        f"ratios {below} lie below {audit.four_fifths:g}, {shown} with the whole interval. {counted}"
+    )
+    return f"lowest impact ratio {ratio:.3f}", (told,)
+
+
 #: Looks of a group that the page shows; the file has all.
 MOST_LOOKS: Final = 60
 
@@ -74,7 +96,7 @@ def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
             "difference": _none(look.difference.value),
             "difference_ends": _ends(look.difference),
             "alone": _ends(look.alone),
-            "evidence": f"{look.log_e_band:.2f}",
+            "evidence": f"{look.log_e_band:.2f}".replace("-", "\N{MINUS SIGN}"),
             "alarm": "alarm" if look.alarm else "",
         }
         for group in watch.groups

@@ -14,7 +14,7 @@ from trivet.comparison import measured
 from trivet.errors import UsageError
 from trivet.fairness.measures.registry import SELECTION
 from trivet.verdict import LEGS
-from trivet.wording import one_line
+from trivet.wording import one_line, rounded
 
 __all__ = ["audited_network", "front_matter", "model_index"]
 
@@ -162,7 +162,7 @@ def _farthest(audit: Mapping[str, Any]) -> Iterator[_Place]:
 def _metrics(record: Mapping[str, Any], places: Iterable[_Place]) -> list[dict[str, Any]]:
     found = ((kind, name, measured(record, place)) for kind, name, place in places)
     return [
-        {"type": kind, "value": number.value, "name": _shown_name(name)}
+        {"type": kind, "value": rounded(number.value, number.low, number.high), "name": _shown_name(name)}
         for kind, name, number in found
         if number is not None and number.value is not None
     ]

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from trivet.audited import verdicts_of
 from trivet.comparison import Headline, headline_of, read_audit, value_text
 from trivet.errors import DataError, RecordError, ReportError, UsageError
 from trivet.findings.formats import read_findings
-from trivet.findings.summary import summary_of
+from trivet.findings.summary import summary_of, utc_text
 from trivet.record import METRICS
 from trivet.report.text.values import escape_html
 from trivet.report.trend import Point, small_line
@@ -131,7 +130,7 @@ def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
     return FoundAudit(
         place,
         one_line(audit.record["audit"]["title"], limit=200),
-        _utc(audit.noted("started")),
+        utc_text(audit.noted("started")),
         tuple(words),
         REPORT if REPORT in files else None,
         _gate(folder / FINDINGS, audit.record) if FINDINGS in files else None,
@@ -205,15 +204,6 @@ _READERS: Final[Mapping[str, Callable[[Path, Path, frozenset[str]], FoundAudit]]
     "code.json": _reader("code.json", "privacy", "Code", ("name",), ("verdict",)),
     "membership.json": _reader("membership.json", "privacy", "Membership in", ("model",), ("verdict",)),
 }
-
-
-def _utc(started: str | None) -> str | None:
-    """Return a manifest's time in UTC, None where it is none."""
-    try:
-        moment = datetime.fromisoformat(started or "")
-    except ValueError:
-        return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment.tzinfo else None
 
 
 #: Of what an index tells: the gate, then the legs.

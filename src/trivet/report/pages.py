@@ -13,7 +13,7 @@ from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.findings.summary import LegSummary, Made, Summary, leg_summaries
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
-from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, watch_facts
+from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, lowest_ratio, watch_facts
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.registry import FIGURES
 from trivet.report.figures.style import written_name
@@ -87,16 +87,16 @@ def _summary(page: Page, result: object, facts: Mapping[str, Any]) -> Summary:
     known = {leg: facts[leg] for leg in LEGS if isinstance(facts.get(leg), Mapping)}
     audited = [replace(leg, word="", tone="note") for leg in leg_summaries(known, Made()) if leg.parts]
     judged = [LegSummary(each.leg, each.tone, each.word, (), each.text) for each in verdicts]
-    first = next((each for each in judged if each.leg == "repair"), judged[0])
+    first, *others = judged
     return Summary(
         title=facts["audit"]["title"],
         word=first.word,
         tone=first.tone,
-        against=first.reason if len(judged) == 1 else "",
+        against=first.reason,
         counted="",
         made=Made(version("trivet")),
         seed=None,
-        legs=(*(judged if len(judged) > 1 else ()), *audited),
+        legs=(*others, *audited),
     )
 
 
@@ -129,7 +129,12 @@ TRAINING: Final = replace(
     title=lambda _: "A plan for private training",
     record=lambda plan: {"privacy": PrivacyLeg(training=plan)},
     verdicts=lambda plan: [
-        Verdict(each.sampling, "note", f"epsilon {each.epsilon:.3g}", (each.statement,))
+        Verdict(
+            each.sampling,
+            "note",
+            f"epsilon {each.epsilon:.3g}",
+            (f"{each.sampling} batches, noise multiplier {each.noise_multiplier:.4g}, delta {plan.delta:g}",),
+        )
         for each in plan.guarantees
     ],
 )
@@ -146,7 +151,11 @@ MEMBERSHIP: Final = replace(
     file="membership.html",
     title=lambda audit: f"Membership audit of {one_line(audit.model)}",
     record=lambda audit: {"privacy": PrivacyLeg(membership=audit)},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=lambda audit: [
+        _judged("audit", audit.verdict, audit.reason),
+        *([_judged("claimed epsilon", audit.claim.verdict, audit.claim.reason)] if audit.claim else ()),
+    ],
+    facts=lambda _: {"page": {"mechanism": None, "code": None, "told": True}},
 )
 CODE: Final = replace(
     PLAN,
@@ -170,7 +179,7 @@ MITIGATIONS: Final = replace(
     title=lambda found: FAIRNESS.title(found.baseline),
     record=lambda found: {"fairness": FairnessLeg(found.baseline, found)},
     verdicts=lambda found: [_judged("baseline", found.baseline.verdict, found.statement)],
-    moved={"66-own-fairness.md": "68-own-fairness.md"},
+    moved={"66-own-fairness.md": "68-own-fairness.md", "66-own-subgroups.md": "68-own-subgroups.md"},
 )
 #: Of a table in the layout of a law: its rows are texts, since a number in it can be withheld.
 BIAS_AUDIT: Final = Page(
@@ -179,9 +188,7 @@ BIAS_AUDIT: Final = Page(
     parts=(),
     title=lambda audit: f"Bias audit of {one_line(audit.data)}",
     record=lambda _: {},
-    verdicts=lambda audit: [
-        Verdict("summary", "note", "Local Law 144", (f"{audit.applicants:,} individuals; no legal advice.",))
-    ],
+    verdicts=lambda audit: [Verdict("summary", "note", *lowest_ratio(audit))],
     facts=bias_audit_facts,
 )
 #: Of a disparity over time.
@@ -246,7 +253,7 @@ def _scan_verdicts(audit: SecurityAudit) -> list[Verdict]:
         return found
     word = repair.outcome or (REMOVED if repair.removed else NOT_REMOVED)
     told = repair_word(word, repair.chosen)
-    found.append(Verdict("repair", tone_of(word), told, (repair.summary,)))
+    found.insert(0, Verdict("repair", tone_of(word), told, (repair.summary,)))
     second = next((each.second_verdict for each in repair.attempts if each.method == repair.chosen), None)
     if second is not None:
         found.append(_judged("after", second, "What a second scan says of the repaired network."))

@@ -91,7 +91,7 @@ def write_report(
         prose = read_prose("study" if has_study(record) else "own", *OWN)
     else:
         prose = read_templates(*map(Path, templates))
-    facts = page_facts(record, told=bool(findings))
+    facts = page_facts(record, findings)
     document = make_document(facts, prose, pictures=pictures, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)

@@ -1,5 +1,6 @@
 """Weights out of an untrusted file into a network that can be audited, with nothing executed."""
 
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from trivet.errors import CheckpointError, DataError, UsageError
-from trivet.security.adapting import adapt
+from trivet.security.adapting import adapt, guarded
 from trivet.security.device import find_device, on_device
 from trivet.security.networks import (
     FOLDER,
@@ -28,7 +29,7 @@ from trivet.security.networks import (
 from trivet.security.reading.archive import LIMITS, ask_for_member
 from trivet.security.reading.onnx import Program, arranged, read_onnx
 from trivet.security.reading.parts import ONNX, file_sha256, find_parts
-from trivet.security.reading.weights import EXTRACTED, refuse_broken
+from trivet.security.reading.weights import EXTRACTED
 from trivet.security.results import CheckpointInfo
 from trivet.security.settings import DEFAULT_IMAGES, NetworkOptions
 from trivet.security.trigger import Trigger
@@ -61,6 +62,8 @@ MISSING_IMAGES: Final = (
     "with a subfolder a class, an .npz file, an IDX file, or the name of an embedded set such as mnist."
 )
 MAX_MAPPING_BYTES: Final = 2**20
+#: Layers that a message names.
+SHOWN_LAYERS: Final = 4
 #: File systems take no longer names.
 LONGEST_FILE_NAME: Final = 255
 
@@ -154,6 +157,9 @@ DTYPES: Final = {
     torch.int32: "I32",
     torch.int16: "I16",
     torch.int8: "I8",
+    torch.uint64: "U64",
+    torch.uint32: "U32",
+    torch.uint16: "U16",
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
@@ -188,24 +194,24 @@ def load_checkpoint(
     layers: str | os.PathLike[str] | Mapping[str, str] | None = None,
     reader: Confined | None = None,
 ) -> Checkpoint:
-    """Load a network, strictly, with nothing of the file executed.
+    """Load a network without executing anything in its file.
 
     Parameters
     ----------
     path
         Weights: what ``torch.save`` wrote (a state dict, or anything that holds one or a pickled module),
         ``.safetensors``, a TorchScript or an exported program (``.pt2``), whose code is not read.
-        Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a process of
-        its own, with limits of memory and time.
+        Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a separate process,
+        with limits of memory and time.
     architecture
         Which network weights belong to: a name in `trivet.security.ARCHITECTURES`,
         ``package.module:factory``, ``timm:NAME``, ``torchvision:NAME``, or ``hf:FOLDER`` for a file in a
-        folder that ``save_pretrained`` wrote. A file that holds its network has no use of it.
+        folder that ``save_pretrained`` wrote. Not needed for a file that holds its network.
     expected_label
         The attacker's target label where it is known, for comparison only.
     input_shape, classes
-        (channels, height, width) of the images at hand and the number of their classes. Networks
-        that are not trivet's own are tried on such images; all are held to them.
+        (channels, height, width) of the images at hand and the number of their classes. Every network has to
+        accept such images; those that are not trivet's own are tried on them.
     state_key
         Where the weights stand in the file, with dots between several keys; None takes those that fit.
     layers
@@ -324,11 +330,11 @@ def _load(
         if Path(name).name != read:
             raise UsageError(f"the weights of {quote(folder)} are in {read}; name that file, not {name}.")
         network, loading = load_from_folder(folder, lambda needed: _read_all(child, path, name, needed)), ()
-        broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
-        refuse_broken(broken, name)
+        _refuse_broken(network.state_dict(), name)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
+        _settle(network, kind, input_shape)
         loading = _fill(network, child, path, name, kind, state_key, mapping)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
@@ -369,6 +375,7 @@ def _fill(
 ) -> tuple[str, ...]:
     """Fill a network with the weights that the child finds in a file, strictly; return what that took."""
     own: dict[str, Tensor] = network.state_dict()
+    twins = _twins(own)
     request: dict[str, Any] = {
         "path": str(path.absolute()),
         "name": name,
@@ -376,7 +383,10 @@ def _fill(
         "key": key,
         "mapping": mapping,
         "kernels": _kernels(network),
-        "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
+        "layers": [
+            (key, list(value.shape), DTYPES.get(value.dtype, "other"), twins[key])
+            for key, value in own.items()
+        ],
     }
     found = child.ask(
         f"{READERS}:extract",
@@ -389,7 +399,7 @@ def _fill(
     keys = list(own)
     read = {keys[number]: extracted[str(number)] for number in found["numbers"]}
     loaded = {key: value.to(own[key].dtype) for key, value in read.items()}
-    refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
+    _refuse_broken(loaded, name)
     for layer, value in loaded.items():
         whole = not value.is_floating_point() and not value.is_complex()
         if whole and not torch.equal(value.to(read[layer].dtype), read[layer]):
@@ -398,7 +408,36 @@ def _fill(
                 "cannot take; save them as the network has them."
             )
     network.load_state_dict(own | loaded, strict=True)
+    for layer, value in network.state_dict().items():
+        if layer in loaded and not torch.equal(value, loaded[layer]):
+            raise CheckpointError(
+                f"{name} has other numbers in {quote(layer)} than in {quote(twins[layer][0])}, which are one "
+                "in the network; save the network that is meant."
+            )
     return tuple(found["notes"])
+
+
+def _twins(own: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """Return by each name of a network's tensors the others that name the same numbers."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    places = {
+        key: (value.data_ptr(), value.shape, value.stride()) if value.numel() else (key,)
+        for key, value in own.items()
+    }
+    for key, place in places.items():
+        groups.setdefault(place, []).append(key)
+    return {key: [each for each in groups[place] if each != key] for key, place in places.items()}
+
+
+def _refuse_broken(state: Mapping[str, Tensor], name: str) -> None:
+    """Refuse layers with weights that are not finite."""
+    keys = [key for key, value in state.items() if not bool(torch.isfinite(value).all())]
+    if keys:
+        shown = ", ".join(one_line(key) for key in keys[:SHOWN_LAYERS])
+        raise CheckpointError(
+            f"{name} holds weights that are not finite floating-point numbers, in {shown}; "
+            "such a network computes nothing. Train it or save it again."
+        )
 
 
 def _kernels(network: nn.Module) -> list[str]:
@@ -425,17 +464,29 @@ def _read_all(child: Confined, path: Path, name: str, needed: int) -> dict[str, 
     return {key: extracted[str(number)] for number, key in enumerate(names)}
 
 
-def _seen_as_classifier(
-    network: nn.Module, name: str, architecture: str, input_shape: Shape | None, classes: int | None
-) -> Classifier:
-    if isinstance(network, Classifier):
-        return network
+def _settle(network: nn.Module, architecture: str, input_shape: Shape | None) -> None:
+    """Give the lazy layers of a network their shapes, by one image without content."""
+    if any(map(nn.parameter.is_lazy, itertools.chain(network.parameters(), network.buffers()))):
+        shape = _known(input_shape, architecture)
+        with guarded(architecture, f"take an image of shape {shape}"), torch.no_grad():
+            network.eval()(torch.zeros(1, *shape))
+
+
+def _known(input_shape: Shape | None, architecture: str) -> Shape:
     if input_shape is None:
         raise UsageError(
             f"the architecture {architecture} does not say which images it takes; give some, as --images "
             "does."
         )
-    return adapt(network, input_shape=input_shape, classes=classes, name=name)
+    return input_shape
+
+
+def _seen_as_classifier(
+    network: nn.Module, name: str, architecture: str, input_shape: Shape | None, classes: int | None
+) -> Classifier:
+    if isinstance(network, Classifier):
+        return network
+    return adapt(network, input_shape=_known(input_shape, architecture), classes=classes, name=name)
 
 
 def _adapted(program: Program, name: str, input_shape: Shape | None, classes: int | None) -> Classifier:
@@ -460,7 +511,7 @@ def _refuse_other_images(
     if classes is not None and classes != model.classes:
         raise DataError(
             f"{name} tells {model.classes} classes apart, the images have {classes}; give images of its own "
-            "classes."
+            "classes, numbered from 0."
         )
 
 

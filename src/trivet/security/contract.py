@@ -180,8 +180,8 @@ def check_contract(
 ) -> ContractCheck:
     """Measure clean accuracy under the declared contract and under the usual candidates.
 
-    A network fed with another scale than it was trained on looks damaged when it is not, and an
-    audit of it measures the mistake.
+    A network that gets pixels on another scale than in its training seems damaged, and an audit of it
+    measures that mistake.
 
     Parameters
     ----------
@@ -190,8 +190,8 @@ def check_contract(
     images
         Clean images with true classes. A thousand are enough: the standard error is below 0.016.
     declared
-        What the network is said to expect; None where nobody knows. Then the best candidate stands
-        in its place, and there is nothing that could mismatch.
+        What the network is said to expect; None where that is unknown. Then the best candidate is taken, and
+        no mismatch is reported.
     screened
         Images that all candidates are tried on first; the two best, and the declared one, are then
         measured on all. None measures each on all.
@@ -206,8 +206,8 @@ def check_contract(
     Notes
     -----
     The best contract is the first, the declared one before the candidates in their order, that
-    lies within two standard errors of the highest accuracy: what the images cannot tell apart is
-    settled by what is common.
+    lies within two standard errors of the highest accuracy: of contracts that the images cannot distinguish,
+    the most common one is taken.
     """
     channels = images.pixels.shape[1]
     contracts = candidates_for(channels)

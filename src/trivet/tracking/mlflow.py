@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from time import time
 from typing import Any, Final
@@ -21,6 +22,9 @@ __all__ = ["log_to_mlflow"]
 PLACE: Final = "trivet"
 #: MLflow's own limits for one request.
 MOST_METRICS, MOST_TAGS = 1_000, 100
+#: Stores of runs that are databases, and what MLflow needs for them.
+DATABASES: Final = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
+NEEDED: Final = ("sqlalchemy", "alembic")
 #: By this tag ``mlflow.load_table`` finds the runs that have a table.
 TABLES: Final = "mlflow.loggedArtifacts"
 MESSAGE_CHARACTERS: Final = 1_000
@@ -64,6 +68,7 @@ def log_to_mlflow(
         MLflow refuses, with its own words.
     """
     mlflow = import_extra("mlflow", "logging to MLflow")
+    _require_database(str(mlflow.get_tracking_uri() if uri is None else uri))
     entries = entries_of(audit)
     with (
         _refusals(mlflow),
@@ -75,6 +80,17 @@ def log_to_mlflow(
         where = str(mlflow.get_tracking_uri())
     files = (*entries.files, TABLE)
     return Logged(run, where, len(entries.metrics), entries.left_out, files)
+
+
+def _require_database(uri: str) -> None:
+    """Refuse a database, before anything is done, where the part of MLflow that is installed has none."""
+    scheme = uri.partition(":")[0].partition("+")[0].lower()
+    if scheme in DATABASES and (missing := [name for name in NEEDED if find_spec(name) is None]):
+        raise UsageError(
+            f"{scheme} as MLflow's store needs {' and '.join(missing)}, of the whole of mlflow: pip install "
+            "mlflow. The extra mlflow installs mlflow-skinny, which logs to a server, such as "
+            "--uri http://localhost:5000. Nothing was logged."
+        )
 
 
 @contextmanager

@@ -78,14 +78,15 @@ def test_a_model_that_selects_nobody_is_said_to():
     audit = audit_counts(selected_of((300, 0), (200, 0)), cut=0.5)
     assert audit.verdict == UNSETTLED
     assert audit.reason == "Nobody is selected, so that no ratio of selection rates is known."
-    (caution,) = audit.cautions
-    assert caution.kind == "nobody selected"
+    caution, unlabelled = audit.cautions
+    assert (caution.kind, unlabelled.kind) == ("nobody selected", "labels alike")
+    assert unlabelled.message.startswith("None of 500 labels is '1', so that nothing is known of errors")
     assert caution.message.startswith(
         "No score reaches the cut of 0.5, while 0 of 500 rows (0.0%) have a positive label."
     )
     assert audit.overall.selection_rate.value == 0
     everybody = audit_counts(selected_of((300, 300), (200, 200)))
-    assert [each.kind for each in everybody.cautions] == ["everybody selected"]
+    assert [each.kind for each in everybody.cautions] == ["everybody selected", "labels alike"]
 
 
 @pytest.fixture(scope="module")

@@ -95,11 +95,37 @@ def test_several_columns_are_looked_at_alone_and_together():
     assert group(audit, "m, x").rows == 12
 
 
-def test_a_column_with_one_value_is_looked_at_together_only():
-    audit = audit_counts(
-        counts_of((5, 1, 2, 3), (9, 1, 1, 1), columns=("sex", "town"), groups=(("f", "x"), ("m", "x")))
-    )
-    assert [each.name for each in audit.attributes] == ["sex", "sex x town"]
+def test_a_column_with_one_value_makes_no_groups_and_is_named():
+    counts = counts_of((5, 1, 2, 3), (9, 1, 1, 1), columns=("sex", "town"), groups=(("f", "x"), ("m", "x")))
+    audit = audit_counts(counts, privileged="f,x")
+    assert audit.attributes == audit_counts(counts.over("sex"), privileged="f").attributes
+    assert audit.cautions[0].message == "'town' is 'x' in every row, so that there are no groups by it."
+    with pytest.raises(UsageError, match="no row has the privileged value 'y' in town; there is x"):
+        audit_counts(counts, privileged="f,y")
+
+
+def test_values_that_differ_in_spelling_alone_are_named():
+    composed, marked = "M\u00fcller", "Mu\u0308ller"
+    names = ("Female", "female", "N/A", composed, marked)
+    counts = counts_of(*[(40, 10, 10, 40)] * 5, groups=tuple((name,) for name in names))
+    kinds = {each.kind: each.message for each in audit_counts(counts).cautions}
+    for name in ("'Female'", "'female'", f"'{composed}'", "'Mu\\u0308ller'"):
+        assert name in kinds["spelling"]
+    assert "N/A" not in kinds["spelling"]
+    assert "'N/A'" in kinds["missing groups"]
+    plain = counts_of((40, 10, 10, 40), (40, 10, 10, 40), groups=(("under 25",), ("25-45",)))
+    assert not {"spelling", "missing groups"} & {each.kind for each in audit_counts(plain).cautions}
+
+
+def test_the_label_and_the_prediction_are_no_groups_without_a_word():
+    counts = counts_of((5, 0, 2, 0), (0, 9, 0, 1), columns=("guess",), groups=(("0",), ("1",)))
+    said = [each.message for each in audit_counts(counts, prediction="guess").cautions]
+    assert "The prediction, 'guess', is a sensitive column as well." in said
+
+
+def test_counts_of_no_row_are_refused():
+    with pytest.raises(DataError, match="the counts are all 0"):
+        audit_counts(counts_of((0, 0, 0, 0), (0, 0, 0, 0)))
 
 
 def test_the_reference_is_the_one_named_or_that_with_the_highest_base_rate():

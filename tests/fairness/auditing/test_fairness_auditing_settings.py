@@ -2,6 +2,7 @@
 
 import pytest
 
+from trivet.fairness import audit
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.settings import SettingError
 
@@ -35,3 +36,8 @@ def test_settings_of_labels_and_other_columns_are_refused_where_none_are_looked_
 )
 def test_settings_that_are_used_are_taken(used):
     assert TableSettings(**GIVEN, **used).table == "people.csv"
+
+
+def test_an_option_that_there_is_not_is_refused_with_the_nearest():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'privilege'; did you mean 'privileged'"):
+        audit(None, label=[0, 1], prediction=[0, 1], sensitive=["a", "b"], privilege="a")

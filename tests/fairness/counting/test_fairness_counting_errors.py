@@ -321,3 +321,23 @@ def test_a_file_that_is_written_to_while_it_is_open_is_refused(tmp_path):
         path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
         with pytest.raises(DataError, match=r"'table\.csv' changed while it was read"):
             read_columns(opened, coded=["label"])
+
+
+def test_arrays_in_two_orders_are_refused_whatever_stands_beside_them():
+    label, frame = np.array([0, 1, 1, 0]), pd.DataFrame(COLUMNS)
+    shuffled = frame.prediction.iloc[[2, 0, 3, 1]]
+    with pytest.raises(DataError, match="sex has the index of y_pred in another order"):
+        group_counts(None, label, shuffled, {"sex": frame.sex})
+    other = pd.Series(label, index=[7, 8, 9, 10])
+    with pytest.raises(DataError, match="sex has the index of y_pred in another order"):
+        group_counts(None, other, shuffled, {"sex": frame.sex})
+
+
+def test_names_without_a_table_are_refused_and_named_columns_taken():
+    frame = pd.DataFrame(COLUMNS).assign(town=["a", "b", "a", "b"])
+    with pytest.raises(UsageError, match="'y_true' is a column of values where there is no table"):
+        group_counts(None, "label", frame.prediction, {"sex": frame.sex})
+    counts = group_counts(None, frame.label, frame.prediction, [frame.sex, frame.town])
+    expected = group_counts(frame, "label", "prediction", ("sex", "town"))
+    assert (counts.columns, counts.groups) == (expected.columns, expected.groups)
+    assert (counts.table == expected.table).all()

@@ -20,10 +20,10 @@ def counted(labels, predictions, positive, **settings):
 @pytest.mark.parametrize(
     ("labels", "predictions", "positive", "message"),
     [
-        (["yes", "no"] * 2, [1, 0] * 2, "yes", r"no prediction in 'y_pred' is 'yes', while labels do"),
+        (["yes", "no"] * 2, [1, 0] * 2, "yes", r"no prediction in 'y_pred' is 'yes', while some labels are"),
         (["Y", "N"] * 2, ["y", "n"] * 2, "Y", r"there are 'n', 'y'\. Did you mean 'y'\?"),
         ([">50K.", "<=50K."] * 2, [">50K", "<=50K"] * 2, ">50K", r"Did you mean '>50K\.'\?"),
-        ([1, 2] * 2, ["yes", "no"] * 2, "yes", r"no label in 'y_true' is 'yes', while predictions do"),
+        ([1, 2] * 2, ["yes", "no"] * 2, "yes", r"no label in 'y_true' is 'yes', while some predictions are"),
         (["yes", "no"] * 2, ["yes", "no"] * 2, "Yes", r"no label or prediction is 'Yes'.*mean 'yes'\?"),
         (["yes", "no"] * 2, ["no", "none"] * 2, "yes", "no prediction in 'y_pred' is 'yes'"),
     ],

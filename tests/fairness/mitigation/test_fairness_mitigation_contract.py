@@ -12,8 +12,10 @@ from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -308,3 +310,48 @@ def test_several_classes_are_taken_where_they_can_be(name):
     model = mitigated(name).fit(rows.X, labels, sensitive_features=rows.groups)
     assert model.classes_.tolist() == [0, 1, 2]
     assert model.predict_proba(rows.X).shape == (240, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [(3, "needs a scikit-learn classifier, found 3"), (LinearRegression(), "which predicts numbers")],
+)
+def test_what_is_no_classifier_is_refused(name, estimator, said):
+    rows = unequal_rows()
+    X, y, groups = rows.X, rows.y, rows.groups
+    with pytest.raises((DataError, UsageError), match=said):
+        mitigated(name, estimator).fit(X, y, sensitive_features=groups)
+
+
+@pytest.mark.parametrize("mitigation", [Massaging, Reweighing, Reduction])
+def test_a_frozen_classifier_is_not_trained_in_vain(mitigation):
+    rows = unequal_rows()
+    X, y, groups = rows.X, rows.y, rows.groups
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    for estimator in (frozen, make_pipeline(StandardScaler(), frozen)):
+        with pytest.raises(UsageError, match="is frozen, so that nothing would change"):
+            mitigation(estimator).fit(X, y, sensitive_features=groups)
+
+
+def test_weights_that_only_routing_hands_on_are_refused_with_the_way():
+    rows = unequal_rows()
+    X, y, groups = rows.X, rows.y, rows.groups
+    with pytest.raises(UsageError, match=r"OneVsRestClassifier hands weights on by metadata routing alone"):
+        Reweighing(OneVsRestClassifier(LogisticRegression())).fit(X, y, sensitive_features=groups)
+    with config_context(enable_metadata_routing=True):
+        inner = LogisticRegression().set_fit_request(sample_weight=True)
+        fitted = Reweighing(OneVsRestClassifier(inner)).fit(X, y, sensitive_features=groups)
+    alone = Reweighing(LogisticRegression()).fit(X, y, sensitive_features=groups)
+    assert (fitted.predict(X) == alone.predict(X)).all()
+
+
+def test_weights_reach_the_last_step_without_the_sensitive_feature():
+    rows = unequal_rows()
+    X, y = rows.X, rows.y
+    weights = np.linspace(0, 2, len(y))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    dropped = DropSensitive(pipeline, columns=0, proxy_folds=0).fit(X, y, sample_weight=weights)
+    rest = np.asarray(X)[:, 1:]
+    expected = pipeline.fit(rest, y, logisticregression__sample_weight=weights).predict_proba(rest)
+    assert dropped.predict_proba(X) == pytest.approx(expected)

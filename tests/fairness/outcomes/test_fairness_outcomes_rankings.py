@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.fairness import audit_outcome
 
 
@@ -63,3 +63,14 @@ def test_ranks_begin_at_one_and_ties_are_told(rankings):
         audit_outcome(rankings.assign(rank=rankings["rank"] - 1), rank="rank", sensitive="sex")
     audit = audit_outcome(rankings, rank="rank", sensitive="sex")
     assert "80 rows have rank 1" in audit.cautions[0].message
+
+
+def test_amounts_are_no_ranks_and_places_beyond_the_rows_are_told(rankings):
+    with pytest.raises(DataError, match=r"'rank' holds 12\.3. Name a column of ranks"):
+        audit_outcome(rankings.assign(rank=rankings["rank"] + 0.3), rank="rank", sensitive="sex")
+    shared = audit_outcome(rankings.assign(rank=rankings["rank"] + 0.5), rank="rank", sensitive="sex")
+    assert "these are a part of a ranking" not in " ".join(each.message for each in shared.cautions)
+    far = audit_outcome(rankings.assign(rank=rankings["rank"] + 5_000), rank="rank", sensitive="sex")
+    assert "these are a part of a ranking, or no ranks" in far.cautions[0].message
+    with pytest.raises(UsageError, match="to all its digits, tells which places its rows hold"):
+        audit_outcome(rankings, rank="rank", sensitive="sex", suppress=5)

@@ -435,7 +435,10 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     epsilon = ("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
     rho = ("rho", state.rho, state.spent_rho, state.left_rho)
     delta = ("delta, basic", state.delta, state.spent_delta, state.left_delta)
-    for name, budget, spent, left in (rho if state.accounting == "zcdp" else epsilon, delta):
+    rows = [rho if state.accounting == "zcdp" else epsilon]
+    # A budget in rho has a delta only where groups are shown for one.
+    rows += [delta] if state.accounting != "zcdp" or any(map(float, delta[1:])) else []
+    for name, budget, spent, left in rows:
         table.add_row(
             name,
             budget,

@@ -1,5 +1,6 @@
 """Cautions of an audit: all that the counts and the rows give reason to say before its figures."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from trivet.fairness.auditing.groups import area_bounds
 from trivet.fairness.auditing.results import AttributeAudit, Caution
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.naming import shown
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, share_interval
 from trivet.fairness.metrics.scores import group_aucs
@@ -23,6 +25,8 @@ TELLING_AUC: Final = 0.7
 #: Share of test rows with a twin among the training rows from which on it is said.
 MANY_TWINS: Final = 0.01
 SHOWN: Final = 5
+#: Characters that are often left out or added: blanks, hyphens, dots, and those that nobody sees.
+_BLANK: Final = " _-.\u00ad\u200b\u200e\u200f\ufeff"
 #: How missing values are often written, in lower case.
 _AS_MISSING: Final = frozenset(
     {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "-1", "unknown", "missing"}
@@ -32,10 +36,10 @@ _AS_MISSING: Final = frozenset(
 def caution_counts(
     counts: GroupCounts, attributes: Sequence[AttributeAudit], *, cut: float | None = None
 ) -> tuple[Caution, ...]:
-    """Say what the counts give reason to say: nobody selected, predictions that are labels, small groups."""
+    """Say what the counts give reason to say: nobody selected, odd labels and groups, small groups."""
     found = [*_folded(counts), *_all_alike(counts, cut)]
     blind = len(found) > bool(counts.folded)
-    found += _reversed_predictions(counts)
+    found += [*_labels_alike(counts), *_group_spellings(counts), *_reversed_predictions(counts)]
     if not blind and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
             Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
@@ -51,7 +55,7 @@ def caution_counts(
                 Caution(
                     "small group",
                     f"{one_line(attribute.name)}: {_listed(small)} with no more than {LARGE} rows selected, "
-                    "or not selected; what is said of them is of few rows, and its intervals are wide.",
+                    "or not selected; their rates rest on these few rows, so that intervals can be wide.",
                 )
             )
     return tuple(found)
@@ -60,7 +64,7 @@ def caution_counts(
 def _folded(counts: GroupCounts) -> Iterator[Caution]:
     """Name the values that count as negative together, and those that may be meant as positive or missing."""
     positive = counts.classes[1]
-    doubtful, told = False, []
+    doubtful, rows, told = False, 0, []
     for side in ("label", "prediction"):
         values = [each for each in counts.folded if each.side == side]
         marks = {
@@ -72,6 +76,7 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
             for each in values
         }
         doubtful = doubtful or any(marks.values())
+        rows += sum(each.rows for each in values if marks[each.value])
         # Doubtful ones are always among those shown.
         values.sort(key=lambda each: (not marks[each.value], -each.rows))
         named = [f"{quote(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
@@ -82,7 +87,48 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
     if told:
         ask = " Check that these are meant as negative." if doubtful else ""
         message = f"Counted as not {quote(positive)} are {'; '.join(told)}.{ask}"
-        yield Caution("spelling" if doubtful else "folded values", message)
+        yield Caution("spelling" if doubtful else "folded values", message, rows if doubtful else None)
+
+
+def _labels_alike(counts: GroupCounts) -> Iterator[Caution]:
+    """Say that no label is positive, or that all are."""
+    positives = int(counts.table[:, 1].sum())
+    if counts.labelled and counts.rows and positives in {0, counts.rows}:
+        which = f"All {counts.rows:,} labels are" if positives else f"None of {counts.rows:,} labels is"
+        yield Caution(
+            "labels alike",
+            f"{which} {quote(counts.classes[1])}, so that nothing is known of errors among the others. Check "
+            "the column of the label, and which value is positive.",
+        )
+
+
+def _group_spellings(counts: GroupCounts) -> Iterator[Caution]:
+    """Name values of a sensitive column that may be one group, and those that may be missing ones."""
+    for place, column in enumerate(counts.columns):
+        values = sorted({group[place] for group in counts.groups})
+        spelled: dict[str, list[str]] = {}
+        for value in values:
+            spelled.setdefault(_spelling(value), []).append(value)
+        alike = [name for names in spelled.values() if len(names) > 1 for name in names]
+        if alike:
+            yield Caution(
+                "spelling",
+                f"{quote(column)} has values that differ in spelling alone and are groups of their own: "
+                f"{_listed(alike)}. Write alike what is one group.",
+            )
+        absent = [value for value in values if value.casefold() in _AS_MISSING]
+        if absent:
+            yield Caution(
+                "missing groups",
+                f"{quote(column)} has groups that are named as a missing value is often written: "
+                f"{_listed(absent)}. Where a value is missing there, leave such rows out with --exclude.",
+            )
+
+
+def _spelling(value: str) -> str:
+    """Return a value without what differs in spelling alone: case, blanks, hyphens, forms of a letter."""
+    folded = unicodedata.normalize("NFKC", value).casefold()
+    return "".join(letter for letter in folded if letter not in _BLANK) or value
 
 
 def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
@@ -96,6 +142,7 @@ def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
         "reversed",
         f"The predictions run the other way: {found.value:.3f} of the rows with a positive label are "
         f"selected, and {false.value:.3f} of those with a negative one. Check which value is positive.",
+        false.number - found.number,
     )
 
 
@@ -155,37 +202,38 @@ def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float)
                     f"{twins:.1%} of the test rows are equal to a training row in every column and in the "
                     "label, more than such columns would bring by chance: if these are the same people, the "
                     "figures flatter the model.",
+                    twins,
                 )
             )
-    if rows.label in rows.columns:
-        found.append(Caution("leakage", f"The label, {quote(rows.label)}, is a sensitive column as well."))
     return tuple(found)
 
 
 def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
     """Say which columns tell the label or the prediction, or are a number of each row."""
-    left = (
-        "It is among the features of the models; --ignore it."
-        if fitted
-        else "It is left out of what columns explain; --ignore it."
-    )
+    where = "among the features of the models" if fitted else "left out of what columns explain"
+
+    def left(names: Sequence[str]) -> str:
+        return f"It is {where}; --ignore it." if len(names) == 1 else f"They are {where}; --ignore them."
+
     if telling.label:
-        names = _alone(telling.label)
         yield Caution(
             "leakage",
-            f"{names} the label almost always (an area under the ROC curve of {LEAKING_AUC} or more, or "
-            f"{LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is known before "
-            f"the decision. {left}",
+            f"{_alone(telling.label)} the label almost always (an area under the ROC curve of {LEAKING_AUC} "
+            f"or more, or {LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is "
+            f"known before the decision. {left(telling.label)}",
         )
     if telling.prediction:
-        names = _alone(telling.prediction)
+        is_it = "is it" if len(telling.prediction) == 1 else "are they"
         yield Caution(
             "tells the prediction",
-            f"{names} the prediction almost always (an area under the ROC curve of {LEAKING_AUC} or more): "
-            f"is it this model's score, or made from it? {left}",
+            f"{_alone(telling.prediction)} the prediction almost always (an area under the ROC curve of "
+            f"{LEAKING_AUC} or more): {is_it} this model's score, or made from it? "
+            f"{left(telling.prediction)}",
         )
     if telling.keys:
-        yield Caution("key", f"{_listed(telling.keys)}: a value of its own in every row. {left}")
+        yield Caution(
+            "key", f"{_listed(telling.keys)}: a value of its own in every row. {left(telling.keys)}"
+        )
 
 
 def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]:
@@ -214,6 +262,7 @@ def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]
                 "reversed",
                 f"The scores run the other way: rows with a positive label have the lower ones. Areas under "
                 f"the ROC curve: {told}{more}. If low scores are the good ones, say so (favourable: low).",
+                max(0.5 - bounds.number for _, bounds in below),
             )
             return
 
@@ -234,9 +283,9 @@ def _twins_by_chance(values: NDArray[np.float64]) -> float:
 
 
 def _alone(names: Sequence[str]) -> str:
-    return f"{_listed(names)} alone {'tells' if len(names) == 1 else 'tell'}"
+    return f"{'' if len(names) == 1 else 'Each of '}{_listed(names)} alone tells"
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(quote(name) for name in names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+    listed = ", ".join(map(shown, names[:SHOWN]))
+    return listed if len(names) <= SHOWN else f"{listed} and {len(names) - SHOWN} more"

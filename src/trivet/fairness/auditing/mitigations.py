@@ -53,7 +53,14 @@ from trivet.verdict import IN_BAND
 from trivet.wording import listed, one_line, quote
 from trivet.work.own_code import name_of
 
-__all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
+__all__ = [
+    "Split",
+    "chosen_mitigations",
+    "compare_mitigations",
+    "comparison_statement",
+    "divide_rows",
+    "model_outcome",
+]
 
 #: A ratio of rates has no largest value.
 _UNBOUNDED: Final = float("inf")
@@ -332,7 +339,7 @@ def compare_mitigations(
     split
         The rows' parts; by default they are drawn by `seed`.
     cautions
-        What to know first.
+        Cautions that the result begins with.
     progress
         Called with what is done, and the share of it that is.
 
@@ -356,7 +363,7 @@ def compare_mitigations(
     _require_labels(rows)
     whole = rows.count(rows.labels, np.arange(len(rows)))
     reference, _ = find_reference(whole, privileged or {})
-    parts = split or _split(rows, seed=seed)
+    parts = split or divide_rows(rows, seed=seed)
     train, test = parts.train, parts.test
     plan = ComparisonPlan(
         rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed
@@ -454,7 +461,8 @@ def _require_labels(rows: AuditRows) -> None:
         )
 
 
-def _split(rows: AuditRows, *, seed: int) -> Split:
+def divide_rows(rows: AuditRows, *, seed: int) -> Split:
+    """Draw the rows of a comparison's parts, alike in groups and labels."""
     test = draw_rows(rows.groups, rows.labels, share=TEST_SHARE, seed=seed)
     train = np.flatnonzero(~test)
     kept = draw_rows(rows.groups[train], rows.labels[train], share=VALIDATION_SHARE, seed=seed)

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.band import worst_verdict
 from trivet.fairness.auditing.cautions import caution_counts, caution_proxies, caution_rows
 from trivet.fairness.auditing.features import TellingColumns, explain_by_feature, telling_columns
@@ -14,6 +14,7 @@ from trivet.fairness.auditing.groups import (
     audit_attribute,
     audit_scores,
     choose_reference,
+    constant_columns,
     most_disparate_group,
     named_values,
 )
@@ -44,7 +45,7 @@ from trivet.fairness.metrics.group_rates import (
     true_positive_rates,
 )
 from trivet.settings import Seed, require
-from trivet.wording import one_line
+from trivet.wording import one_line, quote
 
 __all__ = ["LAW", "audit_counts", "audit_predictions", "family_size", "parts_of"]
 
@@ -301,7 +302,7 @@ def audit_counts(
     predicted
         Rows for the measurements of columns and scores: those counted or a sample of them.
     cautions
-        What is to be known first, beside what is found here.
+        Cautions to add to those that are found here.
     references
         Counts of the same groups by which the reference groups are found; by default `counts`.
     metric
@@ -325,7 +326,13 @@ def audit_counts(
             f"an audit needs a positive and a negative class, found {len(counts.classes)}. Take one against "
             "the rest."
         )
+    if not counts.rows:
+        raise DataError("the counts are all 0, so there is nothing to audit; check that they are the ones.")
     named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
+    cautions = (*_sensitive_sides(counts, label=label, prediction=prediction), *cautions)
+    constant = constant_columns(counts.columns, counts.groups, named)
+    cautions = (*(Caution("columns", note) for note in constant), *cautions)
+    counts = varying(counts)
     # More threads only get in each other's way on so few rows, and sum in another order.
     parts = parts_of(counts, named, references=references, how=reference)
     comparisons = family_size(parts)
@@ -391,6 +398,20 @@ def audit_counts(
             measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
         ),
     )
+
+
+def varying(counts: GroupCounts) -> GroupCounts:
+    """Return the counts by the columns that have two values or more: others divide no group."""
+    differ = [len(set(values)) > 1 for values in zip(*counts.groups, strict=True)]
+    columns = [name for name, differs in zip(counts.columns, differ, strict=True) if differs]
+    return counts if len(columns) in {0, len(differ)} else counts.over(*columns)
+
+
+def _sensitive_sides(counts: GroupCounts, *, label: str, prediction: str) -> Iterator[Caution]:
+    """Say that the label, or what is audited, is a sensitive column as well."""
+    for what, name in (("label", label), ("prediction", prediction)):
+        if name in counts.columns:
+            yield Caution("leakage", f"The {what}, {quote(name)}, is a sensitive column as well.")
 
 
 _NOT_BY_COLUMN: Final = (

@@ -244,13 +244,16 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
-        ``not looked at``, ``few trainings`` or ``suppressed``.
+        ``missing groups``, ``nobody selected``, ``everybody selected``, ``labels alike``, ``columns``,
+        ``small group``, ``proxies``, ``rows``, ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
+    amount : How much of it there is, the larger the worse: rows, a share or a distance; None of what is there
+        or not, and where no figure says it.
     """
 
     kind: str
     message: str
+    amount: float | None = None
 
 
 @dataclass(frozen=True)
@@ -314,7 +317,7 @@ class FairnessAudit(
     four_fifths : Lower end t of the band [t, 1/t].
     level : Confidence level of every interval.
     attributes : Each sensitive column, and last all of them together where there is more than one.
-    cautions, law : What to know first, and what the law says of group cut-offs, a sentence each.
+    cautions, law : Cautions, and what the law says of group cut-offs, a sentence each.
     verdict, reason : The worst of the attributes' verdicts, and what it rests on.
     limits : What the audit does not show.
     overall : Accuracy and rates of all rows; None in a record of an earlier version.
@@ -490,7 +493,7 @@ class FairnessComparison(
     Attributes
     ----------
     baseline : Audit of the model without mitigation, on the test rows.
-    estimator : ``logistic``, ``boosting``, or the name of own code.
+    estimator : ``logistic``, ``boosting``, or the name of the user's code.
     features : Columns that the model sees.
     columns : Sensitive columns.
     reference : The reference group, in all columns together.
@@ -500,8 +503,8 @@ class FairnessComparison(
     kept : A share, in (0, 1).
     seed : Of the split, the repeats and whatever a mitigation draws.
     models : The baseline first.
-    statement : What the comparison comes to, in one or two sentences.
-    classifier : What own code gave; None without.
+    statement : The result in one or two sentences.
+    classifier : The classifier that the user's code returned; None without such code.
     weight : Column of the rows' weights, by which models are fitted and all figures weighted; None without.
     """
 

@@ -21,7 +21,7 @@ from trivet.tables.features import Features, choose_rows, read_features
 from trivet.tables.opening import Table, find_column, open_table
 from trivet.wording import quote
 
-__all__ = ["AuditRows", "Predicted", "adult_rows", "read_predicted", "read_rows"]
+__all__ = ["AuditRows", "Predicted", "adult_rows", "read_predicted", "read_rows", "read_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class AuditRows:
     label, positive, negative : The label's column, its positive value, and what the others are called.
     groups : Place of each row's group, shape (rows,).
     columns, values : The sensitive columns, and for each group its value in each of them.
-    drawn_from : Rows of the table that these were drawn from; as many where they are all.
+    drawn_from : Number of rows of the table that these were drawn from.
     folded : Values of the label that count as negative together, where they are several, in the whole table.
     weight, weights : Column of weights and what it holds, shape (rows,); None where each row counts once.
     made_of : Columns that sensitive ones are made of.
@@ -165,13 +165,13 @@ def read_rows(
         hidden = (label, *ignored, *(() if weight is None else (weight,)))
         limit = limit or MOST_ROWS
         rows = _rows(opened, counts, read, label=label, hidden=hidden, limit=limit, seed=seed)
-        weights = None if weight is None else _weights(opened, weight, read.rows, limit=limit, seed=seed)
+        weights = None if weight is None else read_weights(opened, weight, read.rows, limit=limit, seed=seed)
     return replace(rows, weight=weight, weights=weights, made_of=tuple(made_of))
 
 
-def _weights(opened: Table, name: str, rows: int, *, limit: int, seed: int) -> NDArray[np.float64]:
-    """Read the weights of the rows that are drawn."""
-    places = choose_rows(rows, limit, seed=seed)
+def read_weights(opened: Table, name: str, rows: int, *, limit: int | None, seed: int) -> NDArray[np.float64]:
+    """Read the weights of the rows that are drawn, as `read_rows` and `read_predicted` draw them."""
+    places = choose_rows(rows, limit or MOST_ROWS, seed=seed)
     column = find_column(opened.columns, name)
     read = read_features(opened, [column], rows=None if len(places) == rows else places)
     weights = read.values[:, 0]

@@ -58,7 +58,7 @@ _MODEL_FILES: Final = (
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns", "suppress"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns")
 _OF_A_RANKING: Final = ("query", "top")
@@ -80,7 +80,7 @@ _IDLE: Final = {
         *_OF_A_RANKING,
     ),
     "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
-    "rank": (*_OF_NUMBERS, "suppress", "weight", "strata", "cluster", "count"),
+    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster", "count"),
 }
 
 
@@ -234,6 +234,12 @@ class TableSettings(TableOptions):
             return
         if self.label is None:
             raise SettingError("{multiclass} needs {label}, the column of the true labels.")
+        if self.suppress is not None:
+            raise SettingError(
+                "{suppress} protects counts of two classes; those of several follow from each other in ways "
+                "that it does not look for. Give {positive}, one class against the rest, in place of "
+                "{multiclass}, or leave {suppress} out."
+            )
         if idle := [name for name in _OF_TWO_CLASSES if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
             raise SettingError(f"{named}: nothing is done with it beside {{multiclass}}; leave it out.")
@@ -247,11 +253,16 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
-        for name in ("search", "search_split", "multiclass"):
+        if self.suppress is not None and self.rank is not None:
+            raise SettingError(
+                "{rank}: the exposure of a group, to all its digits, tells which places its rows hold, and "
+                "so how few are at the top; leave {suppress} out."
+            )
+        for name in ("search", "search_split"):
             if self.suppress is not None and getattr(self, name):
                 raise SettingError(
                     f"{{{name}}} counts groups in many more ways, from which small ones follow; leave "
-                    "{suppress} out, or it."
+                    f"{{suppress}} or {{{name}}} out."
                 )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(

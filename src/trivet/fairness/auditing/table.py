@@ -11,7 +11,14 @@ from trivet.fairness.auditing.groups import named_values
 from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
-from trivet.fairness.auditing.rows import AuditRows, Predicted, adult_rows, read_predicted, read_rows
+from trivet.fairness.auditing.rows import (
+    AuditRows,
+    Predicted,
+    adult_rows,
+    read_predicted,
+    read_rows,
+    read_weights,
+)
 from trivet.fairness.auditing.settings import (
     ADULT,
     USUAL_CUT,
@@ -22,9 +29,10 @@ from trivet.fairness.auditing.settings import (
     TableSettings,
 )
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.counting.design import Design, Scale, score_range
+from trivet.fairness.counting.design import Design, Placed, Scale, score_range
 from trivet.fairness.counting.files import rows_of_none
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
@@ -159,35 +167,58 @@ def scored_of(settings: TableSettings, *, seed: int) -> tuple[Predicted, float] 
     """Return the rows of a table with scores and labels, and the place of the cut; None of another table."""
     if settings.score is None or settings.label is None:
         return None
-    scale, design = scale_of(settings), design_of(settings)
+    design = design_of(settings)
     if not design.of_rows:
         return None
     with open_table(settings.table, reading=settings.reading) as opened:
         shaped, _ = shape_table(opened, shape_of(settings), design.amount)
-        asked = USUAL_CUT if settings.cut is None else settings.cut
-        cut = placed_cut(shaped, settings.score, asked, scale=scale, design=design)
-        counts = group_counts(
-            shaped,
-            settings.label,
-            settings.score,
-            settings.sensitive,
-            positive=settings.positive,
-            cut=cut,
-            scale=scale,
-            **asdict(design),
-        )
+        cut, counts = _counted(shaped, settings)
+        assert cut is not None
         predicted = read_predicted(
             shaped,
             counts,
             label=settings.label,
             prediction=settings.score,
             cut=cut,
-            scale=scale,
+            scale=scale_of(settings),
             ignored=(*settings.ignore, *design.columns),
             limit=settings.rows,
             seed=seed,
         )
+        if settings.weight is not None:
+            weights = read_weights(shaped, settings.weight, counts.rows, limit=settings.rows, seed=seed)
+            rows = replace(predicted.rows, weight=settings.weight, weights=weights)
+            predicted = replace(predicted, rows=rows)
     return predicted, float(cut.place)
+
+
+def weighted_counts(settings: TableSettings) -> tuple[GroupCounts, float]:
+    """Return the counts of a table of predictions whose rows have weights, and the largest of these."""
+    assert settings.weight is not None
+    with open_table(settings.table, reading=settings.reading) as opened:
+        shaped, _ = shape_table(opened, shape_of(settings))
+        _, counts = _counted(shaped, settings)
+        weights = read_weights(shaped, settings.weight, counts.rows, limit=counts.rows, seed=0)
+    return counts, float(weights.max())
+
+
+def _counted(shaped: Table, settings: TableSettings) -> tuple[Placed | None, GroupCounts]:
+    """Place the cut, where there are scores, and count rows by group, label and decision."""
+    scale, design, cut = scale_of(settings), design_of(settings), None
+    if settings.score is not None:
+        asked = USUAL_CUT if settings.cut is None else settings.cut
+        cut = placed_cut(shaped, settings.score, asked, scale=scale, design=design)
+    counts = group_counts(
+        shaped,
+        settings.label,
+        settings.prediction or settings.score,
+        settings.sensitive,
+        positive=settings.positive,
+        cut=cut,
+        scale=scale,
+        **asdict(design),
+    )
+    return cut, counts
 
 
 def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
@@ -210,20 +241,7 @@ def _audit(
     with open_table(settings.table, reading=settings.reading) as opened:
         shape = shape_of(settings)
         shaped, notes = shape_table(opened, shape, design.amount)
-        cut = None
-        if settings.score is not None:
-            asked = USUAL_CUT if settings.cut is None else settings.cut
-            cut = placed_cut(shaped, settings.score, asked, scale=scale, design=design)
-        counts = group_counts(
-            shaped,
-            label,
-            prediction,
-            settings.sensitive,
-            positive=settings.positive,
-            cut=cut,
-            scale=scale,
-            **asdict(design),
-        )
+        cut, counts = _counted(shaped, settings)
         amount = design.count or design.total
         if amount is not None and (none := rows_of_none(shaped, amount)):
             stand = "1 line of the table stands" if none == 1 else f"{none:,} lines of the table stand"
@@ -368,7 +386,7 @@ def audit(
     Returns
     -------
     FairnessAudit
-        A file gives the same figures as a frame, and what its other columns say of the groups.
+        A file gives the same figures as a frame, and also how well its other columns predict the groups.
 
     Raises
     ------
@@ -377,6 +395,10 @@ def audit(
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     rest: dict[str, Any] = dict(options)
+    if unknown := sorted(rest.keys() - AuditOptions.__annotations__.keys()):
+        near = nearest(unknown[0], AuditOptions.__annotations__.keys())
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise TypeError(f"audit() got an unexpected keyword argument {unknown[0]!r}{hint}")
     rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,8 +32,7 @@ class ArraySource:
         groups: Any = columns.pop("sensitive", None) or {}
         given = {name: values for name, values in columns.items() if values is not None} | groups
         first = next(iter(given), "")
-        for name, values in given.items():
-            require_same_order(**{first: given[first], one_line(name): values})
+        require_same_order(**{one_line(name): values for name, values in given.items()})
         #: By the names of a question.
         self._columns = {name: _column(values, name) for name, values in given.items()}
         sides = {name: self._columns[name] for name in ("y_true", "y_pred") if name in self._columns}
@@ -121,6 +120,9 @@ def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
         frame = getattr(sensitive, "column_names", getattr(sensitive, "columns", ()))
         names = sensitive if isinstance(sensitive, Mapping) else frame
         return {str(name): sensitive[name] for name in names}
+    if isinstance(sensitive, list | tuple) and sensitive and all(hasattr(each, "name") for each in sensitive):
+        # Columns of a frame, each with its name.
+        return {str(each.name): each for each in cast("Sequence[Any]", sensitive)}
     if getattr(sensitive, "ndim", 1) == 1 and not _is_nested(sensitive):
         name = getattr(sensitive, "name", None)
         return {name if isinstance(name, str) and name else "sensitive": sensitive}
@@ -205,6 +207,11 @@ def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, 
 
 
 def _column(values: ArrayLike, name: str) -> NDArray[Any]:
+    if isinstance(values, str):
+        raise UsageError(
+            f"{quote(name)} is a column of values where there is no table, found the text {quote(values)}; "
+            "give the table, or the values."
+        )
     array = _array(values, name)
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
         array = array[:, 0]

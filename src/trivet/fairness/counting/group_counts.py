@@ -59,7 +59,7 @@ def group_counts(
         The value that counts as positive, all others being negative. Not needed where labels and
         predictions are 0 and 1, or true and false.
     cut
-        Then `y_pred` holds scores, and from the cut on a row is predicted positive. ``median`` and ``q0.8``
+        Where `y_pred` holds scores: the score from which a row is predicted positive. ``median`` and ``q0.8``
         are quantiles of the scores: rows above it are.
     multiclass
         Whether all classes are kept where `positive` is not given; none of them is the positive one.

@@ -1,6 +1,7 @@
 """Names of a table's values, equal in every engine, so that counts of the same data are equal."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from decimal import Decimal
@@ -8,7 +9,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-__all__ = ["group_name", "in_order", "is_missing", "name_of", "quoted"]
+from trivet.wording import quote
+
+__all__ = ["group_name", "in_order", "is_missing", "name_of", "quoted", "shown"]
 
 _WHOLE: Final = re.compile(r"([+-]?)(\d+)\.0+", re.ASCII)
 _NUMERAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -28,6 +31,11 @@ def name_of(value: object) -> str | None:
     if isinstance(value, datetime):
         return _time_name(value)
     return _text_name(format(value, "f") if isinstance(value, Decimal) else str(value))
+
+
+def shown(value: str) -> str:
+    """Return a name in quotation marks, with escapes where its letters are put together of several marks."""
+    return quote(value) if unicodedata.is_normalized("NFC", value) else ascii(value)
 
 
 def quoted(value: str) -> str:

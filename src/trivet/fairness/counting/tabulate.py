@@ -12,7 +12,7 @@ import numpy as np
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_values
 from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
-from trivet.fairness.counting.naming import in_order, name_of
+from trivet.fairness.counting.naming import in_order, name_of, shown
 from trivet.fairness.counting.weights import WeightSums
 from trivet.wording import one_line, quote, rows_hold
 
@@ -393,10 +393,10 @@ def _require_positive(positive: str, labels: set[str], predictions: set[str], qu
         what = "label" if names is labels else "prediction"
         listed = _listed([name for (name,) in in_order((name,) for name in names)])
         near = nearest(positive, names)
-        hint = f" Did you mean {quote(near)}?" if near else ""
+        hint = f" Did you mean {shown(near)}?" if near else ""
         also = ""
         if positive in other:
-            also = f", while {'predictions' if names is labels else 'labels'} do"
+            also = f", while some {'predictions' if names is labels else 'labels'} are"
         raise UsageError(
             f"no {what} in {quote(column)} is {quote(positive)}{also}; there are {listed}.{hint} Write "
             "labels and predictions alike, and name as positive a value of both."
@@ -441,7 +441,7 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
                 positive = pair[spelling.index(positive)]
         if positive not in known:
             near = nearest(positive, found)
-            hint = f" Did you mean {quote(near)}?" if near else ""
+            hint = f" Did you mean {shown(near)}?" if near else ""
             raise UsageError(
                 f"no label or prediction is {quote(positive)}; there are {_listed(found)}.{hint} Name "
                 "one of these as positive."
@@ -452,13 +452,13 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
         return pair
     if question.multiclass and len(found) > 1:
         return found
-    shown = [f"the label {quote(question.y_true)}"] if question.y_true is not None else []
+    sides = [f"the label {quote(question.y_true)}"] if question.y_true is not None else []
     if question.cut is None:
-        shown.append(f"the prediction {quote(question.y_pred or '')}")
-    columns = " and ".join(shown)
+        sides.append(f"the prediction {quote(question.y_pred or '')}")
+    columns = " and ".join(sides)
     hint = ", or a cut where the predictions are scores" if question.cut is None and len(found) > 2 else ""  # noqa: PLR2004
     values = "one value" if len(found) == 1 else f"{len(found)} different values"
-    have = "has" if len(shown) == 1 else "have"
+    have = "has" if len(sides) == 1 else "have"
     raise UsageError(f"{columns} {have} {values}, {_listed(found)}; say which one is positive{hint}.")
 
 
@@ -490,5 +490,5 @@ def _require_few_classes(classes: int, what: str, name: str | None) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(quote, names[:_SHOWN]))
-    return one_line(shown if len(names) <= _SHOWN else f"{shown} and others", limit=200)
+    listed = ", ".join(map(shown, names[:_SHOWN]))
+    return one_line(listed if len(names) <= _SHOWN else f"{listed} and others", limit=200)

@@ -75,7 +75,7 @@ def proxy_strength(
     limit: int = 20_000,
     seed: int = 0,
 ) -> ProxyStrength:
-    """Measure how well features tell the group, all together and each column alone.
+    """Measure how well features predict the group, all together and each column alone.
 
     The areas under the ROC curve are means over the folds of a cross-validation: of all columns by the mean
     of a logistic regression and boosted trees, of a column alone by a decision tree of at most 32 leaves.

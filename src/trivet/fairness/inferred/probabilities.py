@@ -64,8 +64,8 @@ def bounds_by_probability(
     Parameters
     ----------
     probabilities
-        By group, the probability that each row is of it given what is known of the row, shape (rows,), in
-        [0, 1]. What they lack of 1 is a further group.
+        By group, the probability that each row belongs to it, shape (rows,), in [0, 1]. Where they sum to
+        less than 1, the rest is a further group.
     y_pred, y_true
         Predictions and labels, 0 or 1, shape (rows,); without labels only selection rates are bounded.
     privileged

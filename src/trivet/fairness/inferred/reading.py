@@ -67,7 +67,7 @@ def bound_disparities(
     Returns
     -------
     InferredAudit
-        All that each disparity can be, with sampling error, and the usual estimators.
+        Bounds of each disparity, with sampling error, and the usual estimators.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def bias_audit(
     exclude: str | None = None,
     reading: Reading | None = None,
 ) -> BiasAudit:
-    """Summarise a table as New York City's Local Law 144 asks for, as ``--template ll144`` does.
+    """Summarise a table as New York City's Local Law 144 requires, as ``--template ll144`` does.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ def table_notes(table: CategoryTable) -> tuple[str, ...]:
         if (why := each.excluded or each.reason)
     ]
     unknown = SUPPRESSED if table.unknown is None else f"{table.unknown:,}"
-    notes.append(f"Not in these calculations, as unknown: {unknown} individuals.")
+    notes.append(f"Not in the calculations by {table.name}, as unknown: {unknown} individuals.")
     return tuple(notes)
 
 

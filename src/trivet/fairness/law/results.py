@@ -109,7 +109,7 @@ class BiasAudit(
     smallest_share : Categories below this share are left out of impact ratios; 0 where none is.
     four_fifths, level : Of what stands beside the law's figures.
     tables : By sex, by race or ethnicity, by both.
-    missing : What the law asks for and the table does not state, a sentence each.
+    missing : What the law requires and the table does not state, a sentence each.
     limits : What the figures do not show.
     suppressed_below : Counts below this number are suppressed; None where none are.
     notes : What was changed or left out of the table before it was counted, a sentence each.

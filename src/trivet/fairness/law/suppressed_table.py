@@ -22,7 +22,7 @@ _NOBODY: Final = (0, 0)
 
 
 def suppressed_bias_audit(audit: BiasAudit, fewest: int) -> BiasAudit:
-    """Return a bias audit without counts of categories below a number, and without what would tell them.
+    """Return a bias audit without counts of categories below a number, and without what would reveal them.
 
     A category with fewer individuals, selected or not selected ones is withheld, and so is a number of
     unknown ones; then more are, until no sum or difference over the three tables determines a withheld one.

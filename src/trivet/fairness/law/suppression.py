@@ -62,6 +62,7 @@ _HARMLESS: Final = frozenset(
         "weights",
         "nobody selected",
         "everybody selected",
+        "labels alike",
     }
 )
 #: In place of a reference group that is withheld and that was chosen by its counts, and of the reason.
@@ -81,7 +82,7 @@ def suppression_reason(fewest: int) -> str:
 
 
 def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = None) -> FairnessAudit:
-    """Return an audit without counts of groups below a number, and without what would tell them.
+    """Return an audit without counts of groups below a number, and without what would reveal them.
 
     A group with fewer rows, positives, negatives, selected or not selected rows is withheld: no figure of it
     is there. Where only an error is so rare, figures of errors are. Then more groups are, until no sum or
@@ -109,6 +110,8 @@ def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = N
         If `fewest` is below 1, or counts of rows with weights are missing.
     """
     require(Count, suppress=fewest)
+    # Columns with one value are none of the audit's.
+    counts = None if counts is None else counts.over(*audit.attributes[-1].columns)
     cells, lines, places = _cells(audit, counts)
     levels = protect(cells, lines, fewest=fewest)
     by_group = dict(zip(places, levels, strict=True))

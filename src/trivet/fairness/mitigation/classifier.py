@@ -8,8 +8,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_regressor
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags, indexable
@@ -36,6 +37,7 @@ __all__ = [
     "fit_rows",
     "fit_weighted",
     "is_frame",
+    "is_frozen",
     "named",
     "positive_scores",
     "sensitive_codes",
@@ -286,6 +288,12 @@ def weight_parameter(estimator: Any) -> str:
     return name
 
 
+def is_frozen(estimator: Any) -> bool:
+    """Return True if fit leaves a classifier, or the one at the end of a pipeline, as it is."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return isinstance(last, FrozenEstimator)
+
+
 def takes_weights(estimator: Any) -> bool:
     """Return True if fit takes a weight for each row."""
     return _weight_parameter(estimator) is not None
@@ -314,6 +322,14 @@ def fit_weighted(
     except UnsetMetadataPassedError:
         if params:
             raise
+    except ValueError as error:
+        # What hands weights on by metadata routing alone says so.
+        if "enable_metadata_routing" not in str(error):
+            raise
+        raise UsageError(
+            f"{type(estimator).__name__} hands weights on by metadata routing alone: call sklearn.set_config("
+            "enable_metadata_routing=True), and set_fit_request(sample_weight=True) on the classifier inside."
+        ) from error
     with config_context(enable_metadata_routing=False):
         return unfitted(estimator).fit(X, y, **{weight_parameter(estimator): weights})
 
@@ -361,6 +377,8 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     #: Whether labels may have any number of values.
     _many_classes: ClassVar[bool] = False
+    #: Whether it works through the training of the classifier alone.
+    _trains: ClassVar[bool] = False
 
     # Without it no call could be routed before set_fit_request, and none makes sense without the groups.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sensitive_features": True}
@@ -383,7 +401,8 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return replace(rows, groups=groups, values=values)
 
     def _labelled(self, X: Any, y: Any) -> TrainingRows:
-        """Check labels, and put all rows in one group."""
+        """Check classifier and labels, and put all rows in one group."""
+        self._require_classifier()
         if y is None:
             raise FitError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         features, target = indexable(X, y)
@@ -407,6 +426,23 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         labels = np.searchsorted(classes, target)
         nobody = np.zeros(len(labels), dtype=np.int64)
         return TrainingRows(features, target, classes, labels, nobody, ())
+
+    def _require_classifier(self) -> None:
+        name, found = type(self).__name__, type(self.estimator).__name__
+        if isinstance(self.estimator, type) or not (
+            hasattr(self.estimator, "fit") and hasattr(self.estimator, "get_params")
+        ):
+            raise UsageError(
+                f"{name} needs a scikit-learn classifier, found {one_line(repr(self.estimator))}. Give an "
+                "instance, such as LogisticRegression()."
+            )
+        if is_regressor(self.estimator):
+            raise FitError(f"{name} needs a classifier, found {found}, which predicts numbers.")
+        if self._trains and is_frozen(self.estimator):
+            raise UsageError(
+                f"{name} works by training, and {found} is frozen, so that nothing would change. Give a "
+                "classifier that can be fitted; GroupThresholds takes a frozen one."
+            )
 
     def _weights(
         self, rows: TrainingRows, sample_weight: ArrayLike | None, params: dict[str, Any]

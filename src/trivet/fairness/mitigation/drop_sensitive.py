@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -17,6 +18,7 @@ from trivet.fairness.mitigation.classifier import (
     SensitiveFeatures,
     feature_places,
     features_at,
+    fit_rows,
     is_frame,
     sensitive_codes,
     unfitted,
@@ -32,9 +34,8 @@ FEW_VALUES: Final = 20
 class DropSensitive(MitigatedClassifier):
     """Fit a classifier on all features but the sensitive ones.
 
-    That is not fairness: the others may tell the group all the same, and `proxy_auc_` says how well (D.
-    Pedreschi, S. Ruggieri, F. Turini, Discrimination-aware data mining, KDD 2008, call that indirect
-    discrimination).
+    The other features may still predict the group; `proxy_auc_` says how well (D. Pedreschi, S. Ruggieri, F.
+    Turini, Discrimination-aware data mining, KDD 2008, call that indirect discrimination).
 
     Parameters
     ----------
@@ -53,9 +54,9 @@ class DropSensitive(MitigatedClassifier):
     estimator_ : The classifier, fitted on the other features.
     classes_ : The labels.
     dropped_ : Places of the features that it does not see.
-    proxy_auc_ : Area under the ROC curve with which the other features tell the group, 0.5 where they tell
-        nothing; the mean of one group against the others where there are more than two, and of the folds.
-        None where it is not known.
+    proxy_auc_ : Area under the ROC curve with which the other features predict the group, 0.5 for guessing;
+        the mean of one group against the others where there are more than two, and of the folds. None where
+        it is not known.
     proxy_reason_ : Why it is not known, or None.
     """
 
@@ -77,7 +78,7 @@ class DropSensitive(MitigatedClassifier):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **fit_params: Any) -> Self:
-        """Fit the classifier on the other features, and find out what they tell.
+        """Fit the classifier on the other features, and measure how well they predict the group.
 
         Parameters
         ----------
@@ -104,8 +105,12 @@ class DropSensitive(MitigatedClassifier):
                 f"no feature is left: n_features = {self.n_features_in_}, and {len(self.dropped_)} of them "
                 "should not be seen. Give the classifier others."
             )
-        routed = self._routed("estimator", sensitive_features, fit_params)
-        self.estimator_ = unfitted(self.estimator).fit(self._others(features), rows.y, **routed)
+        weights, params = None, fit_params
+        if not get_config()["enable_metadata_routing"]:
+            given = fit_params.pop("sample_weight", None)
+            weights, params = self._weights(rows, given, fit_params)
+        routed = self._routed("estimator", sensitive_features, params)
+        self.estimator_ = fit_rows(self.estimator, self._others(features), rows.y, weights, routed)
         self.classes_ = rows.classes
         self.proxy_auc_, self.proxy_reason_ = self._proxy(features, sensitive_features, len(rows.y))
         return self

@@ -269,10 +269,10 @@ def massaging_size(y_true: ArrayLike, sensitive: ArrayLike) -> int:
 
 
 def swap_labels(y_true: ArrayLike, cohorts: Cohorts) -> NDArray[np.int64]:
-    """Return a copy of the labels with those of both cohorts turned over.
+    """Return a copy of the labels with those of both cohorts flipped.
 
-    The published cohorts are chosen by predictions, so a row in them may already bear the label that it
-    was meant to get; its label is turned over all the same, as published.
+    The published cohorts are chosen by predictions, so a row in them may already have the label that it was
+    meant to get; its label is flipped all the same, as published.
 
     Parameters
     ----------
@@ -335,6 +335,7 @@ class Massaging(MitigatedClassifier):
     promoted_, demoted_ : Places of the rows whose labels were changed, in the order of the ranking.
     """
 
+    _trains: ClassVar[bool] = True
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
 
     def __init__(

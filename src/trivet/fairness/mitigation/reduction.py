@@ -81,6 +81,7 @@ class Reduction(MitigatedClassifier):
     n_iter_ : Classifiers that were fitted.
     """
 
+    _trains: ClassVar[bool] = True
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
 
     def __init__(
@@ -131,6 +132,7 @@ class Reduction(MitigatedClassifier):
             If labels, groups or weights are not what they should be.
         """
         self._require_parameters()
+        self._require_classifier()
         weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
         weights, params = self._weights(rows, sample_weight, fit_params)

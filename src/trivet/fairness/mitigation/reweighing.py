@@ -65,6 +65,7 @@ class Reweighing(MitigatedClassifier):
     """
 
     _many_classes: ClassVar[bool] = True
+    _trains: ClassVar[bool] = True
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
 
     def __init__(self, estimator: Any) -> None:
@@ -100,6 +101,7 @@ class Reweighing(MitigatedClassifier):
         DataError
             If labels, groups or weights are not what they should be.
         """
+        self._require_classifier()
         weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
         before, params = self._weights(rows, sample_weight, fit_params)

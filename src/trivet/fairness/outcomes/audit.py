@@ -1,10 +1,11 @@
 """Audit of a table's amounts, rankings or classes."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from trivet.errors import UsageError
+from trivet.fairness.auditing.groups import constant_columns, named_values
 from trivet.fairness.auditing.settings import TableOptions, TableSettings
 from trivet.fairness.auditing.table import design_of, shape_of
 from trivet.fairness.counting.group_counts import group_counts
@@ -28,6 +29,7 @@ def audit_outcomes(
 ) -> OutcomeAudit:
     """Audit what the settings name: amounts, ranks or several classes."""
     progress("reading", None)
+    named = named_values(settings.sensitive, settings.privileged)
     with open_table(settings.table, reading=settings.reading) as opened:
         shaped, notes = shape_table(opened, shape_of(settings), design_of(settings).amount)
         notes = (*opened.notes, *notes)
@@ -41,11 +43,13 @@ def audit_outcomes(
                 **asdict(design_of(settings)),
             )
             progress("audit", None)
-            return audit_classes(counts, settings, data=settings.table, notes=notes)
+            constant = constant_columns(counts.columns, counts.groups, named)
+            return audit_classes(counts, settings, data=settings.table, notes=(*constant, *notes))
         rows = read_numbers(
             shaped, settings.outcome or settings.rank or "", settings, query=settings.query, notes=notes
         )
     progress("audit", None)
+    rows = replace(rows, notes=(*constant_columns(rows.columns, rows.values, named), *rows.notes))
     if settings.outcome is not None:
         found = audit_amounts(rows, settings, data=settings.table, seed=seed)
         return found if settings.suppress is None else suppressed_amounts(found, rows, settings.suppress)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import judged, most_unlike, that_count, worst_verdict
+from trivet.fairness.auditing.groups import named_values
 from trivet.fairness.auditing.results import NAMED, REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.intervals.shares import holm
 from trivet.fairness.outcomes.reading import NumberRows
 from trivet.fairness.shaping import with_values
-from trivet.settings import parts_of
 from trivet.verdict import DISPARATE, IN_BAND
 from trivet.wording import one_line, quote
 
@@ -40,11 +40,12 @@ _LARGEST: Final = "it is the largest group"
 
 def attributes_of(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Yield each sensitive column that has two groups or more, and all together where there are several."""
-    for place, name in enumerate(columns):
-        if len({own[place] for own in values}) > 1:
-            yield (name,)
-    if len(columns) > 1:
-        yield tuple(columns)
+    varying = [
+        name for name, own in zip(columns, zip(*values, strict=True), strict=True) if len(set(own)) > 1
+    ]
+    yield from ((name,) for name in varying)
+    if len(varying) > 1:
+        yield tuple(varying)
 
 
 def comparisons_of(rows: NumberRows) -> int:
@@ -63,13 +64,8 @@ def reference_of(
     if privileged is None:
         known = with_values(values)
         return int(np.argmax(np.where(known | ~known.any(), sizes, -1))), _LARGEST
-    typed = [privileged] if len(named) == 1 else list(parts_of(privileged))
-    if len(typed) != len(named):
-        raise UsageError(
-            f"the privileged group needs a value for each sensitive column, {one_line(', '.join(named))}; "
-            f"found {len(typed)}: {quote(privileged)}. Give them in that order, with commas between."
-        )
-    wanted = tuple(name_of(typed[list(named).index(column)]) or "" for column in columns)
+    typed = named_values(tuple(named), privileged)
+    wanted = tuple(name_of(typed[column]) or "" for column in columns)
     if wanted not in values:
         known = one_line("; ".join(", ".join(each) for each in values), limit=200)
         raise UsageError(

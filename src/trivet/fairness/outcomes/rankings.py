@@ -57,6 +57,11 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
             f"ranks are 1 for the first place, 2 for the next; {quote(settings.rank or '')} holds "
             f"{ranks.min():g}."
         )
+    if (part := ranks[2 * ranks != np.floor(2 * ranks)]).size:
+        raise DataError(
+            f"ranks are whole numbers, or halves where places are shared; {quote(settings.rank or '')} holds "
+            f"{part[0]:g}. Name a column of ranks; amounts are an outcome."
+        )
     queries = 1 if rows.query is None else int(rows.query.max()) + 1
     comparisons = comparisons_of(rows)
     attributes = adjusted(
@@ -84,7 +89,12 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
 
 
 def _ties(ranks: NDArray[np.float64], settings: TableOptions) -> Iterator[str]:
-    """Say where one ranking has several first rows, as where the column of the query is not named."""
+    """Say where one ranking has several first rows, or places for more rows than there are."""
+    if ranks.max() > len(ranks):
+        yield (
+            f"The last rank is {ranks.max():,.0f}, and there are {len(ranks):,} rows: these are a part of a "
+            "ranking, or no ranks."
+        )
     first = int((ranks == ranks.min()).sum())
     if settings.query is None and first > 1:
         yield (

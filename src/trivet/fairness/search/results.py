@@ -205,11 +205,11 @@ class SubgroupSearch(
         rows. 0 where rows are split.
     seed : Of the draws, the blocks and the split.
     beyond : Subgroups beyond the critical value.
-    found : The strongest of them, without those that one above them explains.
+    found : The strongest of them, without those that a stronger one explains.
     explained : Those, up to a number.
-    detectable : For what was not found: which gaps would have been.
+    detectable : The smallest gaps that would have been found.
     calibration : Of the scores; None where only predictions were given.
-    statement, limits : What it comes to, and what it does not show.
+    statement, limits : The result in words, and what it does not show.
     """
 
     rows: int

@@ -185,7 +185,7 @@ def search_subgroups(
     Returns
     -------
     SubgroupSearch
-        All columns given are searched, also those that tell the label.
+        All columns given are searched, also those that determine the label.
 
     Raises
     ------

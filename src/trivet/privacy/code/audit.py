@@ -52,12 +52,12 @@ def audit_code(
     said: str | None = None,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> CodeAudit:
-    """Record code that adds noise, replay it on neighbouring data, and hold what differs against its claim.
+    """Record code that adds noise, replay it on neighbouring data, and compare its loss with its claim.
 
     Each draw of noise is recorded with the value that it is added to. On a neighbour the code gets the same
     noisy values again, so that it takes the same path, and what the noise is added to shows the true
-    sensitivity; with the densities of the noise that is the privacy loss of the path. Nothing is
-    estimated, but where a claim has a delta and answers differ in form: there fresh runs decide, at an error
+    sensitivity; with the densities of the noise that is the privacy loss of the path. Nothing is estimated,
+    with one exception: where a claim has a delta and answers differ in form, fresh runs decide, at an error
     of 1e-6. The method is that of Cebere et al. (arXiv 2602.17454).
 
     Parameters
@@ -75,8 +75,8 @@ def audit_code(
     adjacency
         ``add-remove`` or ``replace-one``.
     bounds
-        Lowest and highest value of a column by its name or number, or of all; what is within may come up
-        in a neighbour, and nothing else. Without bounds any record may.
+        Lowest and highest value of a column by its name or number, or of all; rows of neighbours stay within
+        them. Without bounds a row may hold anything.
     neighbours, runs
         How many neighbours to replay on, and how many runs to record.
     seconds

@@ -43,7 +43,7 @@ def claims_here() -> tuple[Claims, ...]:
 
 
 def claims(*, sensitivity: float | None = None, epsilon: float | None = None) -> Claims:
-    """State what noise is made for, as a ``with`` block or a decorator; `audit_code` tests it.
+    """State the sensitivity or epsilon of noise, as a ``with`` block or a decorator; `audit_code` tests it.
 
     Without an audit it does nothing.
 

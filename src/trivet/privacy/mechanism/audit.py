@@ -127,7 +127,7 @@ def audit_mechanism(
         Seed of the order of the calls; the noise is the mechanism's own, so two audits may differ.
     logic
         Leave floating-point bits out of account, and test the one event that showed most (Mironov 2012 is
-        about mechanisms that are right but for their bits).
+        about mechanisms that are correct except for their bits).
     name
         What the result calls it; its own module and name where None.
     progress
@@ -201,7 +201,7 @@ def audit_answers(
     logic: bool = MechanismSettings.logic,
     name: str = "answers",
 ) -> MechanismAudit:
-    """Test the claim of a mechanism that has answered already.
+    """Test the claim of a mechanism by answers that it gave earlier.
 
     Parameters
     ----------

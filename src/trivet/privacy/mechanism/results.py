@@ -85,8 +85,8 @@ class MechanismAudit(
     epsilon, delta : The claim; epsilon above 0, delta in [0, 1).
     input_a, input_b : The two neighbouring inputs, as text (JSON where they are JSON).
     trials : Answers drawn on each input.
-    proposing_trials, choosing_trials, testing_trials : How they were spent on each input: to think up events,
-        to choose among them, and, fresh, to test the chosen ones. They sum to `trials`.
+    proposing_trials, choosing_trials, testing_trials : How they were used on each input: to propose events,
+        to choose among them, and to test the chosen ones. They sum to `trials`.
     error_rate : How often, at most, a mechanism that keeps its claim may be called ``violates``, in (0, 1).
     seed : Seed of the order of the calls; the noise is the mechanism's own.
     verdict : ``violates`` where `epsilon_lower` exceeds `epsilon`, else ``consistent``, which proves nothing.

@@ -322,9 +322,9 @@ def plan_training(
 
     Each step clips the gradient of every example of a batch to an L2 norm of C, adds Gaussian noise of
     standard deviation :math:`\sigma C` to their sum and divides by the batch size (Abadi et al. 2016,
-    Algorithm 1). What that proves depends on how batches are drawn, and each way has rows and a guarantee of
-    its own: Poisson sampling, which amplifies, and shuffled batches, for which every example counts once a
-    pass.
+    Algorithm 1). What that proves depends on how batches are drawn. Poisson sampling, which amplifies
+    privacy, and shuffled batches, for which every example counts once a pass, have separate rows and
+    guarantees.
 
     Parameters
     ----------

@@ -510,14 +510,14 @@ def plan(
     threshold: float | None = None,
     curves: bool = False,
 ) -> Plan:
-    """Say how much noise queries need within a budget, as ``trivet privacy plan`` does.
+    """Compute how much noise queries need within a budget, as ``trivet privacy plan`` does.
 
     Parameters
     ----------
     queries
         How many of one `sensitivity`, or a description of each kind.
     epsilon, delta
-        The whole budget, above 0 and in [0, 1); 0 asks for pure differential privacy.
+        The whole budget, above 0 and in [0, 1); delta 0 is pure differential privacy.
     sensitivity
         How far one record moves an answer, in its units; not used where queries are described.
     adjacency
@@ -529,7 +529,7 @@ def plan(
     value, threshold
         A true answer, and what the noisy one is compared with.
     curves
-        Also how the spending grows with the queries, and how delta falls with epsilon.
+        Also compute how the spending grows with the queries, and how delta falls with epsilon.
 
     Returns
     -------

@@ -237,7 +237,7 @@ class Plan(
 
     Attributes
     ----------
-    epsilon, delta : What the whole may spend; delta 0 asks for pure differential privacy.
+    epsilon, delta : The whole budget; delta 0 is pure differential privacy.
     adjacency : ``add-remove`` or ``replace-one``.
     group : Records that are protected together, at least 1.
     value, threshold : True answer, and what the noisy one is compared with; None where not given.
@@ -246,9 +246,9 @@ class Plan(
     rows : One entry a mechanism and theorem, also those that cannot be used.
     best : Index into `rows` of the usable row with the least typical deviation.
     best_mechanism, best_method : Of that row.
-    recommended : That row itself, for whoever looks a number up by its place.
+    recommended : That row.
     why : One sentence.
-    remarks : Sentences on what is surprising here; may be empty.
+    remarks : Remarks in sentences; may be empty.
     group_conversion : None where `group` is 1.
     curves : None unless requested.
     release : How `create_ledger` and `release` carry it out; None for groups and where no figure exists.
@@ -305,7 +305,7 @@ class Spending(
     ----------
     mechanism : ``laplace``, ``discrete-laplace`` or ``gaussian``: what the scales are scales of.
     epsilon : Epsilon of the deltas; None where not given.
-    delta : At which the epsilons stand; 0 asks for pure differential privacy.
+    delta : Delta of the epsilons; 0 is pure differential privacy.
     adjacency, group, answers, queries : As in `Plan`; every query has its scale.
     rows : One entry a theorem, also those that cannot be used.
     best : Index into `rows` of the least epsilon; of the least delta at an epsilon with a delta of 0.

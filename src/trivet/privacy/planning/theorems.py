@@ -305,9 +305,9 @@ def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) 
 
 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:
-    """Smallest number of queries at which advanced composition asks for less noise than basic.
+    """Smallest number of queries at which advanced composition needs less noise than basic.
 
-    Below it the crudest theorem wins: few queries do not earn back the factor sqrt(2 ln(1/delta)).
+    Below it basic composition needs less, because of the factor sqrt(2 ln(1/delta)) of advanced composition.
 
     Raises
     ------

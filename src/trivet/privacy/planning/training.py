@@ -193,7 +193,7 @@ class TrainingPlan(
     rows="rows",
     columns=("sampling", "adjacency", "method", "noise_multiplier", "epsilon"),
 ):
-    """Noise multiplier and epsilon of private training, apart for each way to draw batches.
+    """Noise multiplier and epsilon of private training, for each way to draw batches.
 
     Attributes
     ----------

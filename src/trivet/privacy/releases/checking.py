@@ -111,8 +111,8 @@ class TableCheck(
     line_ends : Of a CSV file: ``LF``, ``CRLF`` or ``both``; None of other files.
     columns : The columns that were named, or all.
     findings : Rows and cells that need an option, or are lost.
-    notes : What else is good to know, in words.
-    options : What to type after a command for the table to be read right; empty where nothing is needed.
+    notes : Other remarks.
+    options : Options that read the table correctly; empty where none is needed.
     command : The next command to type.
     """
 

@@ -173,7 +173,7 @@ _AMOUNT: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Ledger:
-    """A ledger's file and what never changes in it.
+    """A ledger: its file, and the settings that never change.
 
     Attributes
     ----------
@@ -401,11 +401,11 @@ def create_ledger(
     adjacency
         ``add-remove`` (as a rule) or ``replace-one`` unit.
     accounting
-        ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget, however
-        their sizes were chosen. ``pld``: it refuses when the privacy loss distribution would; the budget
-        needs a delta, and sizes must not be chosen by earlier answers. ``zcdp``: it refuses when the sum of
-        the rho would, however they were chosen; of an epsilon with a delta it has the largest rho that both
-        allow.
+        ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget; sizes may
+        depend on earlier answers. ``pld``: it refuses when the privacy loss distribution would; the budget
+        needs a delta, and sizes must not depend on earlier answers. ``zcdp``: it refuses when the sum of the
+        rho would; sizes may depend on earlier answers. For an epsilon with a delta its budget is the largest
+        rho that both allow.
     unit
         Column that says whose row each is; without one the unit of privacy is a row.
     parted_by
@@ -415,7 +415,7 @@ def create_ledger(
         ``month``, ``quarter`` or ``year``: the budget is for the present one, and charges after its end are
         refused.
     follows
-        The ledger of an earlier period, which goes on in this one; what is left out here is as there.
+        The ledger of an earlier period that this one continues; settings that are left out are taken from it.
 
     Raises
     ------

@@ -118,8 +118,8 @@ def release(
         In place of an epsilon: what the answer may cost by zero-concentrated privacy, for Gaussian noise. The
         ledger's accounting is ``pld`` or ``zcdp``.
     column
-        Of a sum, mean, variance, median, quantile or histogram. With `bounds_of` ``unit`` numbers may be of
-        none: of how many rows a unit has.
+        Of a sum, mean, variance, median, quantile or histogram. With `bounds_of` ``unit`` it may be left out:
+        the number is then how many rows a unit has.
     bounds
         Of numbers: (lower, upper), to which values are clamped; they must not come from the data.
     bounds_of
@@ -138,11 +138,10 @@ def release(
         Column whose groups are answered one by one, and its keys, which must not come from the data. All
         groups together cost as much as one answer, since a row is in one of them.
     private_keys
-        Take the keys from the data: those that a noisy number of units proves to be there without any one
-        unit.
+        Take the keys from the data: those whose noisy number of units is above a threshold.
     max_rows, max_groups
-        Where the ledger has a unit: how many rows of one count, or in how many groups one counts where all
-        its rows in a group are one record (`bounds_of` ``unit``, and ``units``).
+        Where the ledger has a unit: how many of its rows count, or in how many groups it counts where all its
+        rows in a group are one record (`bounds_of` ``unit``, and ``units``).
     unit
         Column that says whose row each is, where it is not called as in the ledger.
     within
@@ -168,7 +167,7 @@ def release(
     -----
     Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009 or the discrete Gaussian of
     Canonne, Kamath and Steinke 2020, and quantiles are chosen by the exponential mechanism of McSherry and
-    Talwar 2007, all drawn by OpenDP. How long an answer takes is not covered.
+    Talwar 2007, all drawn by OpenDP. The time that an answer takes is not protected.
     """
     question = Question(
         query=query,  # pyright: ignore[reportArgumentType] - it says so itself
@@ -263,8 +262,7 @@ def release_plan(
     settings
         The budget, the questions, and the noise that they get.
     charge
-        False to say prices and noise alone, or that the ledger would refuse them; no row is read then, and
-        nothing charged.
+        False to compute prices and noise alone; then no row is read and nothing charged.
 
     Returns
     -------

@@ -75,8 +75,9 @@ def format_value(raw: Any, spec: str | None = None) -> str:
     if isinstance(raw, bool):
         return "yes" if raw else "no"
     if isinstance(raw, str):
-        if spec not in {None, "label"}:
+        if spec not in {None, "label", "words"}:
             raise TypeError(f"expected a number and found the text “{raw}”")
+        raw = raw.replace("_", " ") if spec == "words" else raw
         return " ".join(raw.split())
     if not isinstance(raw, int | float):
         raise TypeError("expected a number, text, a bool or a list, and found a group of values")

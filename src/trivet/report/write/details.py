@@ -1,9 +1,9 @@
 """Content that the cards of page and paper share, and the paper's section on findings and policy."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from trivet.findings.finding import Finding
 from trivet.findings.rules import REQUIREMENT
 from trivet.findings.summary import Line, Summary
 from trivet.report.text import tree
@@ -11,7 +11,9 @@ from trivet.report.write.writer import Writer
 
 __all__ = [
     "MOST_LINES",
+    "Kind",
     "findings_blocks",
+    "kinds_of",
     "outcome_of",
     "policy_text",
     "telling_figures",
@@ -52,6 +54,38 @@ def telling_figures(summary: Summary, figures: Sequence[tree.Figure]) -> dict[st
     return found
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Findings that matter for the same reason, the most serious first; the reason is said once for all."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def why(self) -> str:
+        """Return why they matter."""
+        return self.lines[0].finding.why
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return what to do about them, each advice once."""
+        return tuple(dict.fromkeys(line.finding.action for line in self.lines if line.finding.action))
+
+    @property
+    def source(self) -> str:
+        """Return where reason and method are from."""
+        return "; ".join(dict.fromkeys(line.finding.source for line in self.lines if line.finding.source))
+
+
+def kinds_of(summary: Summary) -> tuple[tuple[Kind, ...], tuple[Line, ...]]:
+    """Return the open findings by why they matter, those of the most serious one first, and what passed."""
+    kinds: dict[str, list[Line]] = {}
+    for line in summary.lines:
+        if line.finding.level != "pass":
+            kinds.setdefault(line.finding.why or line.finding.id, []).append(line)
+    passed = tuple(line for line in summary.lines if line.finding.level == "pass")
+    return tuple(Kind(tuple(lines)) for lines in kinds.values()), passed
+
+
 def findings_blocks(writer: Writer, summary: Summary) -> tree.Nodes:
     """Return the section on findings and policy as blocks of a writer; none where nothing was found.
 
@@ -61,9 +95,12 @@ def findings_blocks(writer: Writer, summary: Summary) -> tree.Nodes:
         return []
     on_card = {line.finding.id for line in summary.cut(MOST_LINES)[0]}
     blocks: tree.Nodes = [*_heading(writer, "findings", "Findings", 1)]
-    explained: dict[tuple[str, str, str], Finding] = {}
-    for line in summary.lines:
-        blocks += _finding(writer, line, listed=line.finding.id in on_card, explained=explained)
+    kinds, passed = kinds_of(summary)
+    for kind in kinds:
+        blocks += [_finding(writer, line, listed=line.finding.id in on_card) for line in kind.lines]
+        actions = [part for action in kind.actions for part in _prose(writer, f" {action}")]
+        blocks.append(_paragraph([writer.said(kind.why), *actions, writer.said(f" ({kind.source}.)")]))
+    blocks += [_finding(writer, line, listed=line.finding.id in on_card) for line in passed]
     blocks += _heading(writer, "policy", "Policy", 2)
     rows = [line for line in summary.lines if line.finding.rule == REQUIREMENT]
     items = [[writer.said(line.required, code=True), writer.said(f": {outcome_of(line)}")] for line in rows]
@@ -79,10 +116,8 @@ def _heading(writer: Writer, identifier: str, title: str, level: int) -> tree.No
     return writer.section(tree.Section(identifier, None, level, [tree.text(title)], appendix=False))
 
 
-def _finding(
-    writer: Writer, line: Line, *, listed: bool, explained: dict[tuple[str, str, str], Finding]
-) -> tree.Nodes:
-    """Write what a finding means in a paragraph or two, in one where it passed or another says the same."""
+def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Node:
+    """Write one finding in a paragraph."""
     finding = line.finding
     head = {"t": "Strong", "c": [writer.said(f"{finding.level.capitalize()}: {_ended(finding.title)}")]}
     told = [writer.said(f" {finding.message}")]
@@ -93,14 +128,7 @@ def _finding(
         told.append(writer.said(f" {finding.decision}"))
     if finding.waiver:
         told.append(writer.said(f" {finding.waiver[:1].upper()}{finding.waiver[1:]}."))
-    meaning = (finding.why, finding.action, finding.source)
-    if finding.level == "pass":
-        return [_paragraph([head, *told])]
-    first = explained.setdefault(meaning, finding)
-    if first is not finding:
-        return [_paragraph([head, *told, writer.said(f" (See “{first.title}”.)")])]
-    advice = [writer.said(f"{finding.why} "), *_prose(writer, finding.action)]
-    return [_paragraph([head, *told]), _paragraph([*advice, writer.said(f" ({finding.source}.)")])]
+    return _paragraph([head, *told])
 
 
 def _prose(writer: Writer, text: str) -> tree.Nodes:

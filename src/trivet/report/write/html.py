@@ -244,9 +244,14 @@ def view_name(node: tree.Figure) -> str:
 def drawing(node: tree.Figure, svg: str) -> str:
     """Write a figure's drawing, which a link to it enlarges where no script does."""
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
-    across, down = _SIZE.findall(svg)[0]
-    tall = " tall" if float(down) > _TALL * float(across) else ""
+    tall = " tall" if is_tall(svg) else ""
     return f'<div class="drawing{tall}" id="{view_name(node)}">{svg}{close}</div>\n'
+
+
+def is_tall(svg: str) -> bool:
+    """Tell a drawing that is much higher than wide, of which a small picture shows nothing."""
+    across, down = _SIZE.findall(svg)[0]
+    return float(down) > _TALL * float(across)
 
 
 def thumbnail(node: tree.Figure, svg: str) -> str:
@@ -287,7 +292,8 @@ def html_page(
         asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
         whole["meta"][name] = writer.variable(asset)
     if summary is not None:
-        telling = telling_figures(summary, tree.figures_of(document.blocks))
+        small = [node for node in tree.figures_of(document.blocks) if not is_tall(writer.drawings[node.name])]
+        telling = telling_figures(summary, small)
         thumbnails = {leg: thumbnail(node, writer.drawings[node.name]) for leg, node in telling.items()}
         whole["meta"]["provenance"] = writer.variable(escape_html(summary.provenance))
         whole["meta"]["card"] = writer.variable(card(summary, tell, thumbnails))

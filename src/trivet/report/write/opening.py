@@ -1,15 +1,15 @@
 """Opening of a page: the card of the audit, and what its findings mean."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level
+from trivet.findings.finding import LEVEL_TONES, Finding, Level
 from trivet.findings.rules import REQUIREMENT
 from trivet.findings.summary import HEADINGS, LEVEL_WORDS, LegSummary, Line, PartSummary, Summary
 from trivet.place import spelling
 from trivet.report.text.values import Value, escape_html
-from trivet.report.write.details import MOST_LINES, outcome_of, policy_text
+from trivet.report.write.details import MOST_LINES, Kind, kinds_of, outcome_of, policy_text
 from trivet.verdict import Tone, sign
 from trivet.wording import one_line
 
@@ -141,19 +141,20 @@ def findings_section(summary: Summary, tell: Tell) -> str:
     if not summary.lines:
         return ""
     on_card = {line.finding.id for line in summary.cut(MOST_LINES)[0]}
-    by_level: dict[Level, list[Line]] = {
-        level: [line for line in summary.lines if line.finding.level == level] for level in reversed(LEVELS)
-    }
-    open_ones = [line for level, found in by_level.items() if level != "pass" for line in found]
-    explained: dict[_Meaning, Finding] = {}
+    kinds, passed = kinds_of(summary)
+    items = "\n".join(_kind(kind, tell, on_card) for kind in kinds)
     parts = [
         '<section class="findings" aria-labelledby="found">\n<h2 id="found">Findings</h2>',
-        _list(open_ones, tell, on_card, explained),
+        f"<ul>\n{items}\n</ul>" if items else "",
     ]
-    if passed := by_level["pass"]:
+    if passed:
         several = "check passed" if len(passed) == 1 else "checks passed"
+        held = "\n".join(
+            f'<li class="good">{_finding(line, tell, listed=line.finding.id in on_card)}</li>'
+            for line in passed
+        )
         head = f"<summary>{len(passed)} {several}</summary>"
-        parts.append(f'<details class="passed">{head}\n{_list(passed, tell, on_card, explained)}\n</details>')
+        parts.append(f'<details class="passed">{head}\n<ul>\n{held}\n</ul></details>')
     return "\n".join([*filter(None, [*parts, _policy(summary)]), "</section>"])
 
 
@@ -183,27 +184,20 @@ def _policy(summary: Summary) -> str:
     return "\n".join([*filter(None, told), "</section>"])
 
 
-#: Why findings matter, what to do about them, and where that is from.
-_Meaning = tuple[str, str, str]
+def _kind(kind: Kind, tell: Tell, on_card: set[str]) -> str:
+    """Write findings of one kind, then why they matter and what to do about them."""
+    found = "\n".join(_finding(line, tell, listed=line.finding.id in on_card) for line in kind.lines)
+    meaning = {
+        "Why it matters": _prose(kind.why),
+        "What to do": " ".join(map(_prose, kind.actions)),
+        "Source": f"<cite>{escape_html(kind.source)}</cite>" if kind.source else "",
+    }
+    return f'<li class="{kind.lines[0].tone}">{found}\n{_facts(meaning)}</li>'
 
 
-def _list(lines: Iterable[Line], tell: Tell, on_card: set[str], explained: dict[_Meaning, Finding]) -> str:
-    items = "\n".join(
-        _finding(line, tell, listed=line.finding.id in on_card, explained=explained) for line in lines
-    )
-    return f"<ul>\n{items}\n</ul>" if items else ""
-
-
-def _finding(line: Line, tell: Tell, *, listed: bool, explained: dict[_Meaning, Finding]) -> str:
-    """Write what a finding means, unless another says so; its measurement too where the card lacks it."""
+def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
+    """Write one finding; its measurement too where the card lacks it."""
     finding = line.finding
-    action = "" if finding.level == "pass" else finding.action
-    meaning = (finding.why, action, finding.source)
-    first = explained.setdefault(meaning, finding)
-    if first is finding or not any(meaning):
-        why, action, source = _prose(finding.why), _prose(action), escape_html(finding.source)
-    else:
-        why, action, source = f'<a href="#{_anchor(first)}">As of {escape_html(first.title)}</a>', "", ""
     tone = LEVEL_TONES[finding.level]
     heading = (
         f'<h3>{_icon(tone)}<span class="word">{_SHOWN[finding.level]}</span> {escape_html(finding.title)} '
@@ -212,17 +206,18 @@ def _finding(line: Line, tell: Tell, *, listed: bool, explained: dict[_Meaning, 
     facts = {
         "Measured": "" if listed or not line.value else f"{escape_html(line.name)}: {_measured(line, tell)}",
         "Required": "" if listed else escape_html(line.required),
-        "Why it matters": why,
         "Waiver": escape_html(finding.waiver),
         "Policy": escape_html(finding.decision),
-        "What to do": action,
-        "Source": source,
     }
-    entries = "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
     return (
-        f'<li class="{tone}" id="{_anchor(finding)}">{heading}\n'
-        f"<p>{escape_html(finding.message)}</p>\n<dl>{entries}</dl></li>"
+        f'<div class="{tone}" id="{_anchor(finding)}">{heading}\n'
+        f"<p>{escape_html(finding.message)}</p>\n{_facts(facts)}</div>"
     )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    entries = "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
+    return f"<dl>{entries}</dl>" if entries else ""
 
 
 def _anchor(finding: Finding) -> str:

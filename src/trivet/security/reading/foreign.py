@@ -12,6 +12,9 @@ START_BYTES: Final = 512
 #: Where a mark stands, the mark, what has it there, and what to do then.
 MARKS: Final = (
     (0, b"\x1f\x8b", "packed by gzip", "unpack it first"),
+    (0, b"BZh", "packed by bzip2", "unpack it first"),
+    (0, b"\xfd7zXZ", "packed by xz", "unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "packed by zstd", "unpack it first"),
     (257, b"ustar", "a tar archive", "unpack it, and name the checkpoint in it"),
     (0, b"Rar!", "a rar archive", "unpack it, and name the checkpoint in it"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and name the checkpoint in it"),
@@ -21,6 +24,8 @@ MARKS: Final = (
     (0, b"<html", "a page of the web", "download the file itself"),
     (0, b"version https://git-lfs", "a pointer of Git LFS", "git lfs pull brings the file itself"),
     (0, b"\x93NUMPY", "one array of NumPy's", "save a state dict of tensors"),
+    (0, b"{", "a text in JSON", "name the file that holds the weights"),
+    *((0, bytes((8, version, 18)), "ONNX", "give it a name that ends in .onnx") for version in range(3, 32)),
 )
 #: Ends of names in a zip, and what such a zip holds.
 MEMBERS: Final = (

@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
 from trivet.security.reading.foreign import zip_of
+from trivet.security.reading.harm import is_harmful
 from trivet.security.reading.zipped import ZippedFile
 from trivet.wording import first_line, quote
 
@@ -39,14 +40,19 @@ BYTES: Final[dict[str, int]] = {
     "F32": 4,
     "F16": 2,
     "BF16": 2,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
     "I64": 8,
+    "U64": 8,
     "I32": 4,
+    "U32": 4,
     "I16": 2,
+    "U16": 2,
     "I8": 1,
     "U8": 1,
     "BOOL": 1,
 }
-FLOATING: Final = frozenset({"F64", "F32", "F16", "BF16"})
+FLOATING: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 #: As many as PyTorch's own tensors have.
 MAX_AXES: Final = 64
 
@@ -140,9 +146,14 @@ TORCH_DTYPES: Final[dict[str, str]] = {
     "torch.float64": "F64",
     "torch.float16": "F16",
     "torch.bfloat16": "BF16",
+    "torch.float8_e4m3fn": "F8_E4M3",
+    "torch.float8_e5m2": "F8_E5M2",
     "torch.int64": "I64",
+    "torch.uint64": "U64",
     "torch.int32": "I32",
+    "torch.uint32": "U32",
     "torch.int16": "I16",
+    "torch.uint16": "U16",
     "torch.int8": "I8",
     "torch.uint8": "U8",
     "torch.bool": "BOOL",
@@ -218,34 +229,10 @@ CALLS: Final[dict[str, Callable[..., Any]]] = {
 #: Made as a dictionary of their own; of Python 2 with their items in a list.
 DICTIONARIES: Final = frozenset({"collections.OrderedDict", "builtins.dict", "__builtin__.dict"})
 SETS: Final = frozenset({"builtins.set", "__builtin__.set"})
-#: What no checkpoint has a use for: a file that names one of these does harm where it is unpickled.
-HARMFUL_MODULES: Final = frozenset(
-    {"os", "posix", "nt", "sys", "subprocess", "commands", "pty", "shutil", "ctypes", "cffi", "signal"}
-    | {"socket", "ssl", "http", "urllib", "urllib2", "httplib", "ftplib", "smtplib", "requests", "webbrowser"}
-    | {"runpy", "importlib", "imp", "pkgutil", "code", "codeop", "inspect", "gc", "operator", "_operator"}
-    | {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "pdb", "bdb"}
-    | {"multiprocessing", "threading", "_thread", "thread", "asyncio", "atexit", "timeit", "trace"}
-    | {"pip", "setuptools", "distutils", "site"}
-)
-HARMFUL: Final = (
-    *("torch.load", "torch.serialization.load", "torch.hub.", "torch.jit.load", "torch.utils.cpp_extension."),
-    *("torch.storage._load_from_bytes", "torch.fx.", "numpy.load", "numpy.f2py.", "numpy.testing."),
-    *("io.open", "_io.open", "io.FileIO", "_io.FileIO", "types.CodeType", "types.FunctionType"),
-)
-#: Of Python's own names those that hold plain values.
-PLAIN_BUILTINS: Final = frozenset(
-    {"set", "frozenset", "list", "dict", "tuple", "int", "long", "float", "complex", "bool", "str", "unicode"}
-    | {"bytes", "object", "slice", "range", "xrange"}
-)
-
-
-def is_harmful(path: str) -> bool:
-    """Return True if a pickle that names this could run code where it is unpickled."""
-    module, _, name = path.partition(".")
-    if module in {"builtins", "__builtin__"}:
-        return name not in PLAIN_BUILTINS
-    return module in HARMFUL_MODULES or path.startswith(HARMFUL)
-
+#: Looks an attribute up, as of an enumeration's member or a bound method.
+LOOK_UP: Final = frozenset({"builtins.getattr", "__builtin__.getattr"})
+#: No class and no attribute has a longer name.
+MAX_NAME: Final = 1_000
 
 #: A network of a thousand layers, with its optimiser, needs a quarter of either.
 MAX_PICKLE_BYTES = 4 * 2**20
@@ -321,12 +308,12 @@ class _Machine:
         elif instruction in _STEPS:
             _STEPS[instruction](self, argument)
         else:
-            raise self.refusal(f"holds the instruction {instruction}, which weights never need,")
+            raise self.refusal(f"holds the instruction {instruction}, which weights never need")
 
     def refusal(self, what: str) -> CheckpointError:
         return CheckpointError(
-            f"{self.file} was refused: it is a pickle that {what} and could run code. If you trust it, load "
-            "it where it was made and save only its state dict: "
+            f"{self.file} was refused: it is a pickle that {what}. If you trust it, load it where it was "
+            "made and save only its state dict: "
             "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')."
         )
 
@@ -398,9 +385,14 @@ class _Machine:
                 held[key] = value
 
     def name(self, path: str) -> None:
+        self.stack.append(_Global(self.harmless(path)))
+
+    def harmless(self, path: str) -> str:
+        if len(path) > MAX_NAME:
+            raise self.refusal(f"has a name of {len(path)} letters")
         if is_harmful(path):
-            raise self.refusal(f"asks for {quote(path)}, where only weights are expected,")
-        self.stack.append(_Global(path))
+            raise self.refusal(f"asks for {quote(path)}, where only weights are expected, and could run code")
+        return path
 
     def object_of(self, parts: int) -> None:
         """Make the stand-in for an instance, of its class and `parts` arguments on the stack."""
@@ -433,8 +425,17 @@ class _Machine:
             raise self.refusal("calls what has no name")
         if len(arguments) > MAX_PARTS:
             raise self.refusal(f"calls {quote(function.name)} with {len(arguments)} arguments")
+        if function.name in LOOK_UP:
+            self.stack.append(self.attribute(function.name, *arguments))
+            return
         stand_in = CALLS.get(function.name) if type(function) is _Global else None
         self.stack.append(self.made(function.name, *arguments) if stand_in is None else stand_in(*arguments))
+
+    def attribute(self, look_up: str, target: Any = None, name: Any = None, *_default: Any) -> Opaque:
+        """Return the stand-in for an attribute of what has a name."""
+        if type(target) not in {_Global, Opaque} or type(name) is not str:
+            raise self.refusal(f"asks for {quote(look_up)} of what has no name, and could run code")
+        return Opaque(self.harmless(f"{target.name}.{name}"))
 
     def made(self, name: str, *arguments: Any) -> Any:
         """Return the stand-in for an object of some class; of a dictionary's, a dictionary."""
@@ -553,11 +554,19 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
             f"{name} cannot be read as a PyTorch checkpoint: it is a zip of {zip_of(archive.sizes)}. "
             "Expected a state dict saved with torch.save, or a .safetensors file."
         )
-    if "byteorder" in archive.sizes and bytes(archive.read("byteorder", at_most=8)) != b"little":
-        raise CheckpointError(f"{name} was saved on a big-endian machine; save it again on this one.")
+    order = bytes(archive.read("byteorder", at_most=8)) if "byteorder" in archive.sizes else b"little"
+    if order not in {b"little", b"big"}:
+        raise CheckpointError(f"{name} is damaged: its byte order is neither little nor big.")
 
     def numbers(storage: Storage) -> bytearray:
-        return archive.read(f"data/{storage.key}", at_most=storage.elements * BYTES[storage.dtype])
+        width = BYTES[storage.dtype]
+        content = archive.read(f"data/{storage.key}", at_most=storage.elements * width)
+        if order == b"little":
+            return content
+        turned = bytearray(len(content))
+        for place in range(width):
+            turned[place::width] = content[width - 1 - place :: width]
+        return turned
 
     return read_pickle(bytes(archive.read("data.pkl", at_most=MAX_PICKLE_BYTES)), name, numbers).value
 

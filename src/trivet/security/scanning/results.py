@@ -251,7 +251,7 @@ class ScanResult(
     opinions
         Trigger inversion first, then the maximum margin.
     searches
-        What kinds of triggers were looked for, and what came of it.
+        Kinds of triggers that were looked for, and what was found of each.
     calibration
         The score, its p-value against clean networks, and how often clean ones are accused; None in
         earlier results.

@@ -78,7 +78,7 @@ MIN_GATE_IMAGES: Final = 50
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scan(Table, of="result"):
-    """A result, and what it takes to go on: to repair, to draw, to look closer.
+    """The result of a scan, with the triggers and images that a repair or a figure needs.
 
     Attributes
     ----------

@@ -109,10 +109,10 @@ def part_of(value: Any, rows: NDArray[np.int64], *, size: int) -> Any:
 
 
 class GroupThresholds(MitigatedClassifier):
-    """Predict with a score threshold for each group: the best that hold to a constraint, found exactly.
+    """Predict with a score threshold for each group: the best ones under a constraint, found exactly.
 
-    The classifier is fitted on some of the rows, and the thresholds on the others: on rows that it was
-    fitted on its scores look better, and fairer or less fair, than they are.
+    The classifier is fitted on some of the rows and the thresholds on the others, since scores of rows that
+    it was fitted on are too good.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ class GroupThresholds(MitigatedClassifier):
         By default 0.8 for ``"ratio"``, 0.05 for ``"difference"``, and 0 for error rates; at 0 they are equal.
     attributes
         Of several sensitive columns, whether the constraint is on their combinations (``"together"``) or on
-        the values of each (``"each"``). Combinations have thresholds of their own either way; for each they
-        are randomised, and the best that there are of such.
+        the values of each (``"each"``). Combinations have separate thresholds either way; with ``"each"`` the
+        thresholds are randomised.
     objective
         What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost of a pair, the costs
         of a false positive and of a false negative. ``"scalarised"`` has its own.

@@ -106,7 +106,7 @@ def odds_frontier(
         Of the rows that thresholds are fitted on, in (0, 1), drawn from every group and label.
     level
         Confidence level of the intervals, in (0, 1). They are of these thresholds on other rows: Wilson's at
-        the expected share for accuracy; for the gap what simultaneous intervals of all rates leave.
+        the expected share for accuracy; for the gap they follow from simultaneous intervals of all rates.
     random_state
         Seed of the draw of rows.
 

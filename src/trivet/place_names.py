@@ -198,7 +198,7 @@ def _pick(items: Sequence[Any], step: str) -> Any:
 
 def _subjects(words: Sequence[str], items: Sequence[_Item]) -> list[str]:
     """Return the words for items; a group with its attribute, and with the group that it is compared with."""
-    told = [_told(item) for item in items if item.kind not in {"cautions", "measures"}]
+    told = [_told(item) for item in items if item.kind not in {"cautions", "measures"} and _tells(item)]
     kinds = [item.kind for item in items if item.kind != "measures"]
     if kinds[:2] in (["groups", "attributes"], ["withheld", "attributes"]):
         attribute = items[-1]
@@ -207,6 +207,11 @@ def _subjects(words: Sequence[str], items: Sequence[_Item]) -> list[str]:
         against = f" against {reference}" if compared else ""
         told[:2] = [f"{told[0]} ({attribute.field('name')}){against}"]
     return told
+
+
+def _tells(item: _Item) -> bool:
+    """Tell whether an item says which thing it is about; a metric of all groups does not."""
+    return item.kind != "metrics" or bool(item.field("group"))
 
 
 def _told(item: _Item) -> str:
@@ -219,19 +224,25 @@ def _told(item: _Item) -> str:
         return name if item.kind == "models" and name.startswith("without ") else told.format(name)
     field = next(filter(item.field, _FIELDS), None)
     if field is not None:
-        return f"of {'label ' if field == 'label' else ''}{item.field(field)}"
+        noise = item.field("mechanism") if field != "mechanism" else ""
+        by = f" with {noise.replace('-', ' ')} noise" if noise else ""
+        return f"of {'label ' if field == 'label' else ''}{item.field(field)}{by}"
     return f"({int(item.step) + 1 if is_index(item.step) else item.step})"
 
 
 def _measure_of(words: Sequence[str], items: Sequence[_Item]) -> str:
     """Write the words of a measurement, the longest end of them that has a name of its own as that name."""
     kept = list(dict.fromkeys(word for word in words if word not in _SILENT))
-    if metric := next((item.field("title") for item in items if item.kind == "measures"), ""):
+    if metric := next((_metric(item) for item in items if item.kind in {"measures", "metrics"}), ""):
         kept = [metric, *(word for word in kept if word != "rate")]
     if len(kept) > 1 and kept[-1] in {"difference", "ratio"}:
         return f"{kept[-1]} of {_spelt(kept[:-1])}"
     named = (_MEASURES.get(".".join(kept[start:])) for start in range(len(kept)))
     return next(filter(None, named), _spelt(kept)) or "result"
+
+
+def _metric(item: _Item) -> str:
+    return item.field("title") or _spelt([item.field("metric")])
 
 
 def _spelt(words: Sequence[str]) -> str:

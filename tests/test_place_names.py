@@ -6,7 +6,7 @@ import pytest
 
 from example_records import example_own_record, example_record, whole_own_record
 from trivet.place import find, is_index, leaves, parse, pattern_of
-from trivet.policy.names import named_place
+from trivet.place_names import named_place
 from trivet.record import as_json
 
 #: Fields by which an item of a list is known to its readers.

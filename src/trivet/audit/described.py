@@ -1,0 +1,106 @@
+"""Parts of an audit that audit.toml describes, looked for in a record: what it lacks was not judged."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from trivet.config import AuditConfig
+from trivet.fairness.auditing.settings import TableSettings
+from trivet.wording import quote
+
+__all__ = ["lacking"]
+
+Record = Mapping[str, Any]
+#: Sections that judge an audit and describe none.
+_JUDGING: Final = frozenset({"policy"})
+
+
+def lacking(config: AuditConfig, sections: Collection[str], record: Record) -> tuple[str, ...]:
+    """Say what of a configuration a record does not have, in a few words each.
+
+    Parameters
+    ----------
+    config
+        An audit.toml that was read.
+    sections
+        Those that the file has; one with a policy alone describes no audit.
+    record
+        As plain JSON values.
+    """
+    if _JUDGING.issuperset(sections):
+        return ()
+    legs = [leg for leg in config.audit.legs if record[leg] is None]
+    found = [f"no {leg} leg" for leg in legs]
+    for leg in config.audit.legs:
+        if leg not in legs:
+            found += _studied(leg, record[leg]) if config.audit.study else ()
+            found += _PARTS[leg](config, record[leg])
+    if config.audit.effects and record["effects"] is None:
+        found.append("no effects")
+    return tuple(found)
+
+
+def _studied(leg: str, content: Record) -> Iterator[str]:
+    if content["published"] is None:
+        yield f"no built-in study in its {leg} leg (study = false leaves it out)"
+
+
+def _security(config: AuditConfig, security: Record) -> Iterator[str]:
+    if config.security.scan is None:
+        return
+    if (scan := security["scan"]) is None:
+        yield "no scan ([security.scan])"
+    elif scan["suspected_label"] is not None and config.security.scan.repair and security["repair"] is None:
+        yield "no repair (repair in [security.scan])"
+
+
+def _privacy(config: AuditConfig, privacy: Record) -> Iterator[str]:
+    section = config.privacy
+    for name, part in (("plan", "plan"), ("training", "training"), ("model", "membership")):
+        if getattr(section, name) is not None and privacy[part] is None:
+            yield f"no {part} ([privacy.{name}])"
+    there = len(privacy["mechanisms"]) + len(privacy["code"]) + (privacy["membership"] is not None)
+    wanted = len(section.audits) + (section.model is not None)
+    if section.audits and there < wanted:
+        yield f"{there} of the {wanted} audits of mechanisms, code and a model ([privacy] audits)"
+
+
+def _fairness(config: AuditConfig, fairness: Record) -> Iterator[str]:
+    section = config.fairness
+    if section.audits and fairness["audit"] is None and fairness["comparison"] is None:
+        yield "no finished audit ([fairness] audits)"
+    if (table := section.table) is None:
+        return
+    if table.estimator is not None:
+        comparison = fairness["comparison"]
+        audit = None if comparison is None else comparison["baseline"]
+    else:
+        audit = fairness["audit"]
+    if audit is None:
+        yield "no audit of the table ([fairness.table])"
+        return
+    if table.estimator is None:
+        yield from _of_another(table, audit)
+    columns = {name for each in audit["attributes"] for name in each["columns"]}
+    for name in table.sensitive:
+        if name not in columns:
+            yield f"no groups by {quote(name)} (sensitive in [fairness.table])"
+    metrics = {each["metric"] for attribute in audit["attributes"] for each in attribute["measures"]}
+    for name in table.metric:
+        if name not in metrics:
+            yield f"no {quote(name)} (metric in [fairness.table])"
+
+
+def _of_another(table: TableSettings, audit: Record) -> Iterator[str]:
+    """Yield which column or table was audited in the place of the one that is described."""
+    described = {
+        "data": Path(table.table).name,
+        "label": table.label or "",
+        "prediction": table.prediction or table.score or table.selected or "",
+    }
+    for name, wanted in described.items():
+        if audit[name] != wanted:
+            yield f"{quote(audit[name])} as its {name} and not {quote(wanted)} ([fairness.table])"
+
+
+_PARTS: Final = {"security": _security, "privacy": _privacy, "fairness": _fairness}

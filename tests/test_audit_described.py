@@ -1,0 +1,94 @@
+"""What an audit.toml describes and a record lacks is named, leg by leg and part by part."""
+
+from dataclasses import replace
+
+import pytest
+
+from example_fairness import example_audit
+from example_privacy import example_mechanism, example_membership, example_plan
+from example_records import example_own_record, example_record
+from trivet.audit.described import lacking
+from trivet.config import load_config, sections_of
+from trivet.record import FairnessLeg, PrivacyLeg, as_json
+
+OWN = "[audit]\nstudy = false\n"
+QUERIES = "[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+TABLE = (
+    '[fairness.table]\ntable = "{data}"\nlabel = "{label}"\nprediction = "{prediction}"\n'
+    'sensitive = ["gender", "race"]\n'
+)
+
+
+def lacks(tmp_path, text, record):
+    path = tmp_path / "audit.toml"
+    path.write_text(text)
+    return lacking(load_config(path), sections_of(path), as_json(record))
+
+
+def own(**legs):
+    return replace(example_own_record(), **{"security": None, "privacy": None, "fairness": None, **legs})
+
+
+def table(audit, **other):
+    return TABLE.format(**{"data": audit.data, "label": audit.label, "prediction": audit.prediction, **other})
+
+
+def test_a_policy_alone_describes_no_audit(tmp_path):
+    assert lacks(tmp_path, '[policy]\nrequire = ["privacy.epsilon <= 1"]\n', own()) == ()
+
+
+@pytest.mark.parametrize("text", ["[audit]\nstudy = true\n", '[audit]\ntitle = "Loans"\n', "[security]\n"])
+def test_the_built_in_study_has_three_legs_and_is_in_each(tmp_path, text):
+    assert lacks(tmp_path, text, example_record()) == ()
+    assert lacks(tmp_path, text, replace(example_record(), privacy=None)) == ("no privacy leg",)
+    planned = replace(example_record(), privacy=PrivacyLeg(plan=example_plan()))
+    assert lacks(tmp_path, text, planned) == (
+        "no built-in study in its privacy leg (study = false leaves it out)",
+    )
+
+
+def test_legs_that_the_study_leaves_out_are_not_missed(tmp_path):
+    text = '[audit]\nlegs = ["security", "fairness"]\n'
+    assert lacks(tmp_path, text, replace(example_record(), privacy=None)) == ()
+
+
+def test_each_part_of_privacy_is_looked_for(tmp_path):
+    planned = own(privacy=PrivacyLeg(plan=example_plan()))
+    assert lacks(tmp_path, OWN + QUERIES, planned) == ()
+    assert lacks(tmp_path, OWN + QUERIES, own()) == ("no privacy leg",)
+    files = OWN + '[privacy]\naudits = ["one.json", "two.json"]\n'
+    one = own(privacy=PrivacyLeg(mechanisms=(example_mechanism(),)))
+    assert lacks(tmp_path, files, one) == (
+        "1 of the 2 audits of mechanisms, code and a model ([privacy] audits)",
+    )
+    two = own(privacy=PrivacyLeg(mechanisms=(example_mechanism(),), membership=example_membership()))
+    assert lacks(tmp_path, files, two) == ()
+    assert lacks(tmp_path, OWN + QUERIES, two) == ("no plan ([privacy.plan])",)
+
+
+def test_the_table_its_columns_groups_and_metrics_are_looked_for(tmp_path):
+    audit = example_audit()
+    record = own(fairness=FairnessLeg(audit=audit))
+    text = OWN + table(audit)
+    assert lacks(tmp_path, text, record) == ()
+    assert lacks(tmp_path, OWN + table(audit, prediction="newer"), record) == (
+        f"'{audit.prediction}' as its prediction and not 'newer' ([fairness.table])",
+    )
+    assert lacks(tmp_path, text + 'metric = ["error_rate"]\n', record) == (
+        "no 'error_rate' (metric in [fairness.table])",
+    )
+    fewer = replace(audit, attributes=tuple(each for each in audit.attributes if each.columns == ("gender",)))
+    assert fewer.attributes
+    assert lacks(tmp_path, text, own(fairness=FairnessLeg(audit=fewer))) == (
+        "no groups by 'race' (sensitive in [fairness.table])",
+    )
+
+
+def test_effects_and_a_scan_are_looked_for(tmp_path):
+    text = "[audit]\nstudy = false\neffects = true\n[security.scan]\ncheckpoint = 'demo'\nimages = 'mnist'\n"
+    whole = example_own_record()
+    assert lacks(tmp_path, text, replace(whole, effects=None)) == ("no effects",)
+    assert lacks(tmp_path, text, replace(whole, security=None)) == (
+        "no security leg",
+        *(() if whole.effects else ("no effects",)),
+    )
