@@ -40,7 +40,7 @@ _MEASURES: Final[Mapping[str, str]] = MappingProxyType(
         "clean_accuracy.after": "clean accuracy after the repair",
         "clean_accuracy.before": "clean accuracy before the repair",
         "contract.best.clean_accuracy": "clean accuracy under the input contract that fits best",
-        "contract.loss": "clean accuracy that the declared input contract loses",
+        "contract.loss": "loss of clean accuracy by the declared input contract",
         "contract.mismatch": "mismatch of the input contract",
         "correction.noise_ratio": "noise over the least that is needed",
         "correction.spent_epsilon": "spent epsilon",

@@ -131,27 +131,26 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from _table(record, _STUDY["privacy"])
         yield ""
-    for number, mechanism in enumerate(privacy["mechanisms"]):
-        yield f"### Mechanism {code_span(mechanism['name'])}: {markdown_text(mechanism['verdict'])}"
-        yield ""
-        place = f"privacy.mechanisms.{number}"
-        rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
-        rows += [("Epsilon that is shown, at least", f"{place}.epsilon_lower")]
-        yield from _told(record, mechanism, rows)
-        yield ""
+    yield from _claims(
+        record, "mechanisms", "Mechanism", ("Epsilon that is shown, at least", "epsilon_lower")
+    )
     if (membership := privacy["membership"]) is not None:
         model = code_span(membership["model"])
         yield f"### Membership in the training data of {model}: {markdown_text(membership['verdict'])}"
         yield ""
         yield from _told(record, membership, list(_attack_rows(membership)))
         yield ""
-    for number, code in enumerate(privacy["code"]):
-        yield f"### Code {code_span(code['name'])}: {markdown_text(code['verdict'])}"
+    yield from _claims(record, "code", "Code", ("Epsilon that its paths need", "epsilon_seen"))
+
+
+def _claims(record: Mapping[str, Any], part: str, what: str, shown: tuple[str, str]) -> Iterator[str]:
+    """Yield the lines about every audit of a claimed epsilon, with what was shown against the claim."""
+    for number, audit in enumerate(record["privacy"][part]):
+        yield f"### {what} {code_span(audit['name'])}: {markdown_text(audit['verdict'])}"
         yield ""
-        place = f"privacy.code.{number}"
-        rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
-        rows += [("Epsilon that its paths need", f"{place}.epsilon_seen")]
-        yield from _told(record, code, rows)
+        measures = (("Claimed epsilon", "epsilon"), ("Claimed delta", "delta"), shown)
+        rows = [(title, f"privacy.{part}.{number}.{below}") for title, below in measures]
+        yield from _told(record, audit, rows)
         yield ""
 
 

@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.findings.summary import LegSummary, Made, Summary, leg_summaries
+from trivet.privacy.planning.training import TrainingGuarantee, TrainingPlan
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
 from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, lowest_ratio, watch_facts
@@ -112,6 +113,11 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
     return Verdict(what, tone_of(word), word, (reason,))
 
 
+def _training_terms(plan: TrainingPlan, guarantee: TrainingGuarantee) -> str:
+    noise = f"{guarantee.noise_multiplier:.4g}"
+    return f"With {guarantee.sampling} batches, a noise multiplier of {noise} and a delta of {plan.delta:g}."
+
+
 PLAN: Final = Page(
     "plan.html",
     prose=("privacy", "privacy_pages"),
@@ -129,12 +135,7 @@ TRAINING: Final = replace(
     title=lambda _: "A plan for private training",
     record=lambda plan: {"privacy": PrivacyLeg(training=plan)},
     verdicts=lambda plan: [
-        Verdict(
-            each.sampling,
-            "note",
-            f"epsilon {each.epsilon:.3g}",
-            (f"{each.sampling} batches, noise multiplier {each.noise_multiplier:.4g}, delta {plan.delta:g}",),
-        )
+        Verdict(each.sampling, "note", f"epsilon {each.epsilon:.3g}", (_training_terms(plan, each),))
         for each in plan.guarantees
     ],
 )

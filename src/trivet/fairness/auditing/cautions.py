@@ -38,7 +38,7 @@ def caution_counts(
 ) -> tuple[Caution, ...]:
     """Say what the counts give reason to say: nobody selected, odd labels and groups, small groups."""
     found = [*_folded(counts), *_all_alike(counts, cut)]
-    blind = len(found) > bool(counts.folded)
+    blind = any(each.kind in {"nobody selected", "everybody selected"} for each in found)
     found += [*_labels_alike(counts), *_group_spellings(counts), *_reversed_predictions(counts)]
     if not blind and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
@@ -64,6 +64,9 @@ def caution_counts(
 def _folded(counts: GroupCounts) -> Iterator[Caution]:
     """Name the values that count as negative together, and those that may be meant as positive or missing."""
     positive = counts.classes[1]
+    if counts.also:
+        named = ", ".join(map(quote, (positive, *counts.also)))
+        yield Caution("folded values", f"Counted as {quote(positive)} are {named}.")
     doubtful, rows, told = False, 0, []
     for side in ("label", "prediction"):
         values = [each for each in counts.folded if each.side == side]
@@ -219,8 +222,8 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         yield Caution(
             "leakage",
             f"{_alone(telling.label)} the label almost always (an area under the ROC curve of {LEAKING_AUC} "
-            f"or more, or {LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is "
-            f"known before the decision. {left(telling.label)}",
+            f"or more, or {LEAKING_SHARE:.0%} fewer errors than always guessing the more frequent label): "
+            f"check whether that is known before the decision. {left(telling.label)}",
         )
     if telling.prediction:
         is_it = "is it" if len(telling.prediction) == 1 else "are they"

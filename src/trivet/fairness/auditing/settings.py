@@ -1,11 +1,11 @@
 """Settings of an audit of predictions and of a comparison of models."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Share
+from trivet.settings import A_VALUE, Count, SettingError, Share
 from trivet.tables.settings import CellReading
 from trivet.wording import quote
 from trivet.work.own_code import OWN_CODE
@@ -16,6 +16,7 @@ __all__ = [
     "USUAL_CUT",
     "Favourable",
     "Missing",
+    "MissingOutcome",
     "ReferenceName",
     "TableOptions",
     "TableSettings",
@@ -25,14 +26,15 @@ __all__ = [
 #: Classifiers that have a name; others are named as ``package.module:factory``.
 ESTIMATOR_NAMES: Final = ("logistic", "boosting")
 Missing = Literal["refuse", "group", "drop"]
+MissingOutcome = Literal["refuse", "drop"]
 Favourable = Literal["high", "low"]
 ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
 
 #: Settings that belong to a table that a user names.
 _OF_A_TABLE: Final = (
-    *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "exclude"),
-    *("selected", "total"),
+    *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "missing_outcome"),
+    *("exclude", "selected", "total"),
 )
 
 #: Stands for the embedded Adult data with the features of the study.
@@ -57,7 +59,7 @@ _MODEL_FILES: Final = (
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
-    *("positive", "metric", "reference", "difference_band", "ignore"),
+    *("positive", "metric", "reference", "difference_band", "ignore", "missing_outcome"),
     *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns")
@@ -65,6 +67,7 @@ _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
     *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
+    "missing_outcome",
     *_OF_A_SEARCH,
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
@@ -77,6 +80,7 @@ _IDLE: Final = {
     ),
     "selected": (
         *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
+        "missing_outcome",
         *_OF_A_RANKING,
     ),
     "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
@@ -94,7 +98,8 @@ class TableOptions(CellReading):
     Attributes
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
-    positive : The label that counts as positive; not needed for 0 and 1, or true and false.
+    positive : The label that counts as positive, or V,V where several do, as yes,1 of labels yes and
+        predictions 1; not needed for 0 and 1, or true and false.
     sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
         several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
@@ -124,6 +129,8 @@ class TableOptions(CellReading):
     bins : Groups of a sensitive column of numbers: age=25,45,65; a semicolon stands before another column.
     one_hot : Sensitive columns made of columns with 1 or a blank: race=Black,White,Asian.
     missing : What a missing sensitive value is: refuse, group (one of its own), or drop (row left out).
+    missing_outcome : What a missing label, prediction or score is: refuse, or drop (row left out; a caution
+        says how many of each group).
     exclude : Values whose rows are left out: Unknown, or race=Unknown,Other; sex=X.
     four_fifths : Lower end of the band; the upper end is its inverse.
     level : Confidence level of every interval.
@@ -144,13 +151,13 @@ class TableOptions(CellReading):
     """
 
     label: Name | None = None
-    positive: str | None = None
+    positive: str | None = field(default=None, metadata=A_VALUE)
     sensitive: tuple[Name, ...] = ()
-    privileged: str | None = None
+    privileged: str | None = field(default=None, metadata=A_VALUE)
     prediction: Name | None = None
     score: Name | None = None
     cut: float | str | None = None
-    score_range: str | None = None
+    score_range: str | None = field(default=None, metadata=A_VALUE)
     favourable: Favourable = "high"
     selected: Name | None = None
     total: Name | None = None
@@ -161,7 +168,8 @@ class TableOptions(CellReading):
     bins: str | None = None
     one_hot: str | None = None
     missing: Missing = "refuse"
-    exclude: str | None = None
+    missing_outcome: MissingOutcome = "refuse"
+    exclude: str | None = field(default=None, metadata=A_VALUE)
     outcome: Name | None = None
     rank: Name | None = None
     query: Name | None = None
