@@ -115,7 +115,8 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
 
 def _training_terms(plan: TrainingPlan, guarantee: TrainingGuarantee) -> str:
     noise = f"{guarantee.noise_multiplier:.4g}"
-    return f"With {guarantee.sampling} batches, a noise multiplier of {noise} and a delta of {plan.delta:g}."
+    batches = guarantee.sampling.replace("poisson", "Poisson")
+    return f"With {batches} batches, a noise multiplier of {noise} and a delta of {plan.delta:g}."
 
 
 PLAN: Final = Page(
@@ -276,7 +277,9 @@ REPAIR: Final = replace(SCAN, file="repair.html")
 def _changes(comparison: Comparison) -> list[Verdict]:
     count = len(comparison.regressions)
     word = f"{count} regression{'s'[: count > 1]}" if count else "no regression"
-    found = [Verdict("overall", "bad" if count else "good", word, (comparison.statement,))]
+    # The statement begins with the word.
+    told = comparison.statement.removeprefix(word).lstrip(";, ")
+    found = [Verdict("overall", "bad" if count else "good", word, (told[:1].upper() + told[1:],))]
     for change in comparison.verdicts:
         if change.title in LEGS:
             before, after = sides_text(change)
