@@ -20,8 +20,12 @@ from trivet.audit.effects import audit_effects
 from trivet.audit.parts import LegDone, Parts, Progress
 from trivet.config import AuditConfig
 from trivet.errors import UsageError
+from trivet.findings import FINDINGS_FILES
 from trivet.record import (
     DECISIONS,
+    MANIFEST,
+    METRICS,
+    REPORT_FILES,
     SCHEMA_VERSION,
     WEIGHTS,
     AuditInfo,
@@ -33,6 +37,7 @@ from trivet.record import (
 )
 from trivet.result import Result
 from trivet.verdict import LEGS
+from trivet.work.result_files import remove_result
 
 __all__ = ["Audit", "run_audit", "save_audit"]
 
@@ -107,7 +112,13 @@ def run_audit(
 
 
 def save_audit(done: Audit, folder: Path) -> tuple[Path, ...]:
-    """Write the record, and the arrays beside it that there are."""
+    """Write the record, and the arrays beside it that there are.
+
+    What an earlier audit left in the folder beside its record goes: its verdict is not that of this one.
+    """
+    if (folder / METRICS).exists():
+        for name in (*FINDINGS_FILES, *REPORT_FILES, MANIFEST):
+            remove_result(folder / name)
     return (
         *save_record(done.record, done.triggers, folder),
         *save_arrays(done.weights, folder / WEIGHTS),
