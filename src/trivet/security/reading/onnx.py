@@ -131,7 +131,8 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {first_line(error)})."
+        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {first_line(error)}). If it runs "
+        "elsewhere, give its state dict, and --arch for the code of its network."
     )
 
 
