@@ -99,7 +99,7 @@ def run_audit(
     results = {leg: legs[leg].result if leg in legs else None for leg in LEGS}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
-    decisions = legs["fairness"].decisions if "fairness" in legs else {}
+    decisions = {name: array for done in legs.values() for name, array in done.decisions.items()}
     digest = hashlib.sha256(arrays_bytes(decisions)).hexdigest() if decisions else None
     return Audit(
         AuditRecord(SCHEMA_VERSION, info, **results, effects=effects, decisions=digest),
@@ -131,7 +131,14 @@ def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, An
     study = config.audit.study
     kept = {"parts": parts, "progress": progress}
     return {
-        "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
+        "security": partial(
+            audit_security,
+            config.security,
+            study=study,
+            seed=config.audit.seed,
+            baseline=config.policy.baseline,
+            **kept,
+        ),
         "privacy": partial(audit_privacy, config.privacy, study=study, seed=config.audit.seed, **kept),
         "fairness": partial(
             audit_fairness, config.fairness, study=study, baseline=config.policy.baseline, **kept
