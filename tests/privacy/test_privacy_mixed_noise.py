@@ -9,7 +9,7 @@ from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism,
 from dp_accounting.rdp import RdpAccountant
 from hypothesis import given
 from hypothesis import strategies as st
-from mpmath import exp, mp, mpf, ncdf
+from mpmath import exp, log, log1p, mp, mpf, ncdf
 
 from trivet.privacy import accountants
 from trivet.privacy.accountants import WholeLoss, epsilon_of_rho, rho_of_epsilon, whatever_noise
@@ -79,6 +79,20 @@ def test_the_conversion_of_rho_is_that_of_another_accountant(rho, delta):
     assert epsilon_of_rho(rho, delta) == pytest.approx(other, rel=1e-4, abs=1e-12)
     # The Gaussian's own curve asks for less than what only its rho proves.
     assert accountants.gaussian(1 / math.sqrt(2 * rho), 1, delta) <= epsilon_of_rho(rho, delta)
+
+
+@pytest.mark.parametrize(("rho", "delta"), [(4.4e-8, 2e-5), (2e-12, 5e-28), (1e-18, 7e-13), (1e-25, 6e-16)])
+def test_the_conversion_of_a_tiny_rho_is_never_below_the_least_of_all_orders(rho, delta):
+    def at(above):
+        return (1 + above) * rho - (log(delta) + above * log1p(1 / above) + log1p(above)) / above
+
+    with mp.workdps(40):
+        low, high = mpf(-5), mpf(40)
+        for _ in range(120):
+            left, right = low + (high - low) / 3, high - (high - low) / 3
+            low, high = (low, right) if at(exp(left)) < at(exp(right)) else (left, high)
+        least = at(exp(low))
+        assert least <= mpf(epsilon_of_rho(rho, delta)) <= least * (1 + mpf(10) ** -9)
 
 
 @given(epsilon=st.floats(0.01, 20.0), delta=st.sampled_from([1e-9, 1e-6, 1e-3]))

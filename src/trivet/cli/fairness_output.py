@@ -152,10 +152,7 @@ def print_withheld(attribute: Any, console: "Console") -> None:
         names = [name_text(each.group) for each in attribute.withheld if each.whole == whole]
         if names:
             console.print(f"{'; '.join(names)}: {what} ({attribute.withheld[0].reason}).", style="dim")
-    if (
-        attribute.withheld
-        and attribute.groups
-        and all(each.verdict != REFERENCE for each in attribute.groups)
-    ):
+    shown = [group.verdict for group in attribute.groups]
+    if attribute.withheld and shown and REFERENCE not in shown:
         message = "What the others are compared with is withheld, and so are their ratios to it."
         console.print(message, style="dim")

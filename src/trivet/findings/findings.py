@@ -40,7 +40,7 @@ def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
                 effect["high"],
                 matrix["level"],
             ),
-            required="no measurable effect",
+            required="not measurably worse",
             number=number,
         )
 

@@ -80,7 +80,8 @@ def findings_of(
     severity
         Rule or text of a requirement -> level, of ``[policy.severity]``.
     baseline
-        An accepted audit, as `read_baseline` reads it: what it breaches as well, and no better, is a warning.
+        An accepted audit, as `read_baseline` reads it: a breach that it has too, and that is not worse here,
+        is a warning.
     tolerances
         By how much a measure may be worse than in the baseline; None for by no more than noise.
     day

@@ -400,6 +400,10 @@ class WholeLoss:
 _SMALLEST_EPSILON, _LARGEST_EPSILON = 1e-15, 1e15
 
 
+#: More than logarithms and their sums err by, relatively.
+_LOST = 1e-15
+
+
 def epsilon_of_rho(rho: float, delta: float) -> float:
     r"""Epsilon at `delta` of rho-zero-concentrated privacy.
 
@@ -410,9 +414,10 @@ def epsilon_of_rho(rho: float, delta: float) -> float:
         return 0.0
 
     def at(log_order: float) -> float:
-        above = math.exp(log_order)
-        gained = above * (math.log(above) - math.log1p(above)) - math.log1p(above)
-        return (1 + above) * rho + (math.log(1 / delta) + gained) / above
+        above, spent = math.exp(log_order), -math.log(delta)
+        gained = above * math.log1p(1 / above) + math.log1p(above)
+        # The difference of the two is all that may lose digits.
+        return (1 + above) * rho + (spent - gained + _LOST * (spent + gained)) / above
 
     start = 0.5 * math.log(math.log(1 / delta) / rho)
     found = minimize_scalar(at, bracket=(start - 1, start + 1), tol=1e-12)

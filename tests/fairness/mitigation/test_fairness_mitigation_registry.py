@@ -91,4 +91,7 @@ def test_selecting_nobody_or_everybody_is_said_in_words(found, said):
 
 def test_groups_of_several_columns_are_called_as_everywhere():
     found = SimpleNamespace(thresholds_={("f", "x, y"): 0.25, ("m", 3): 0.5}, validation_rows_=[1, 2])
-    assert thresholds(found) == 'thresholds f, "x, y": 0.250; m, 3: 0.500, fitted on 2 validation rows'
+    assert (
+        descriptions.thresholds(found)
+        == 'thresholds f, "x, y": 0.250; m, 3: 0.500, fitted on 2 validation rows'
+    )

@@ -193,7 +193,8 @@ def question_about(random: Random, columns: dict[str, str]) -> dict[str, Any]:
         asked["bounds"] = bounds = random.choice(BOUNDS)
         asked["missing"] = random.choice(["drop", "drop", str(bounds[0])])
     if query == "histogram":
-        known = [("1", "7", "0")] if "INT" in columns[column] else CATEGORIES
+        numbers = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
+        known = [("1", "7", "0")] if any(each in columns[column] for each in numbers) else CATEGORIES
         known = [("true", "false")] if columns[column] == "BOOLEAN" else known
         asked["categories"] = categories = random.choice(known)
         part = random.choice([None, *PARTS])
@@ -277,7 +278,7 @@ def _queries_of(sort: str) -> list[str]:
         return ["count", "sum", "sum", "mean", "histogram"]
     if sort.startswith(("VARCHAR", "ENUM", "BOOLEAN", "UUID")):
         return ["count", "histogram"]
-    return ["count", "sum", "mean", "histogram"] if "INT" in sort else ["count", "sum", "mean"]
+    return ["count", "sum", "mean", "histogram"]
 
 
 def _condition(random: Random, columns: dict[str, str]) -> str:

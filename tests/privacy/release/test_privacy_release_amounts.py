@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.amounts import as_text, exact, require_delta, require_epsilon, written
+from trivet.privacy.releases.amounts import (
+    as_text,
+    exact,
+    in_short,
+    require_delta,
+    require_epsilon,
+    rounded,
+    written,
+)
 
 
 def test_fifty_tenths_are_five_where_floats_are_not():
@@ -31,6 +39,19 @@ def test_shares_of_a_decimal_are_decimals(digits, places, halvings):
 def test_a_third_is_rounded_in_the_direction_that_is_safe():
     assert as_text(Fraction(1, 3)) == "0." + "3" * 19 + "4"
     assert as_text(Fraction(1, 3), upwards=False) == "0." + "3" * 20
+
+
+@given(st.floats(1e-300, 1e30), st.integers(1, 12))
+def test_a_rounded_figure_is_on_the_safe_side_by_less_than_its_last_digit(number, digits):
+    low, high = (exact(rounded(number, digits, upwards=up)) for up in (False, True))
+    assert low <= Fraction(number) <= high <= low * (1 + Fraction(10) ** (1 - digits))
+
+
+def test_what_is_written_in_short_is_read_as_the_same_number():
+    for text in ("0.4", "0.000001", "1e-45", "2.5e-120", "100", "1234567890123"):
+        assert exact(in_short(Decimal(text))) == Fraction(text)
+    assert [in_short(Decimal(each)) for each in ("1e-45", "1E-6", "100.0")] == ["1e-45", "0.000001", "100"]
+    assert [rounded(Fraction(0), 6, upwards=True), rounded(float("inf"), 6, upwards=True)] == ["0", "inf"]
 
 
 @pytest.mark.parametrize(("amount", "value"), [("0.1", "0.1"), (0.1, "0.1"), (" 1e-5 ", "1e-5"), (2, "2")])

@@ -144,6 +144,8 @@ def test_one_row_moves_a_histogram_by_one_or_two(tmp_path_factory, texts, other,
     ("kind", "values", "categories", "counts"),
     [
         ("INTEGER", ["1", "2", "2", None], ("2", "01", "7"), (2, 1, 0)),
+        ("DOUBLE", ["1", "2", "2.5", "-0.0", "nan", "inf", "2", None], ("2", "-0", "7"), (2, 1, 0)),
+        ("DECIMAL(9, 2)", ["1.00", "2.50", "2.00", None], ("1..3",), (1, 1, 0)),
         ("BOOLEAN", ["true", "false", "true", None], ("True", "false"), (2, 1)),
         ("ENUM('x', 'y')", ["x", "y", "x", None], ("x", "nowhere"), (2, 0)),
     ],
@@ -151,6 +153,17 @@ def test_one_row_moves_a_histogram_by_one_or_two(tmp_path_factory, texts, other,
 def test_categories_of_every_type(tmp_path, kind, values, categories, counts):
     table = write_table(tmp_path / "t.duckdb", {"c": kind}, [(value,) for value in values])
     assert exact(table, query="histogram", column="c", categories=categories)[0] == counts
+
+
+def test_a_missing_value_among_floats_is_a_category_and_a_broken_number_is_none(tmp_path):
+    table = write_table(tmp_path / "t.parquet", {"c": "DOUBLE"}, [("1",), ("1.5",), (None,), ("nan",)])
+    assert exact(table, query="histogram", column="c", categories=("1", "2"), missing="2")[0] == (1, 2)
+    with pytest.raises(
+        UsageError, match=r"whole numbers below 2\^53 for categories, but a category is '1.5'"
+    ):
+        exact(table, query="histogram", column="c", categories=("1.5",))
+    with pytest.raises(UsageError, match="give whole ones with --keys"):
+        exact(table, query="count", by="c", private_keys=True)
 
 
 @pytest.mark.parametrize(

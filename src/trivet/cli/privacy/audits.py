@@ -271,11 +271,11 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
             f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
         )
     if (named := found.discoveries) is not None:
-        of = "members" if not found.row_attacks else f"members by {one_line(found.unit)}"
-        console.print(
-            f"{named.members} of {found.attacks[0].members} {escape(of)} can be named at a false discovery "
-            f"rate of {named.fdr:.3g}. Who they are is personal data, in no file but {EXPOSED_ROWS} (--out)."
-        )
+        rate, all_ = f"at a false discovery rate of {named.fdr:.3g}", found.attacks[0].members
+        of = "members" if not found.row_attacks else f"values of {one_line(found.unit)} among the members"
+        said = f"{named.members} of {all_} {of} can be named {rate}"
+        who = f". Only {EXPOSED_ROWS} (--out) says who they are." if named.members else "."
+        console.print(escape(said + who))
     if found.group_statement:
         console.print(escape(found.group_statement))
     if found.claim is not None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: A longer condition or list of categories is cut on the terminal.
 SHOWN_CHARACTERS = 400
+#: Digits of a sum of prices, which has more than a few where prices are long.
+DIGITS = 12
 #: A longer name of a question of several.
 NAME_CHARACTERS = 60
 
@@ -90,8 +92,8 @@ def release(
     rho
         In place of --epsilon: what it may cost by zero-concentrated privacy, for Gaussian noise.
     column
-        Of all but counts and proportions; with --bounds-of unit, left out, numbers are of how many rows a
-        unit has; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
+        Of all but counts and proportions; with --bounds-of unit it may be left out, and the number is how
+        many rows a unit has; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
     bounds
         Of numbers, LOWER,UPPER: values are clamped to them. They must not come from the data.
     bounds_of
@@ -254,7 +256,7 @@ def _print_releases(found: "Releases", console: Console) -> None:
 
 def _spent(found: "Releases") -> str:
     """Return what is spent: a sum of prices in all of its digits, as the ledger shows it."""
-    return rounded(found.spent, 6, upwards=True) if found.accounting == "pld" else f"{found.spent:.12g}"
+    return rounded(found.spent, 6, upwards=True) if found.accounting == "pld" else f"{found.spent:.{DIGITS}g}"
 
 
 def _error(error: float | None, answer: "Release") -> str:
@@ -430,18 +432,19 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "budget", "spent", "left"):
         table.add_column(heading, justify="right" if heading else "left")
-    if state.accounting == "zcdp":
-        spent, left = (
-            rounded(Fraction(each), 9, upwards=up)
-            for each, up in ((state.spent_rho, True), (state.left_rho, False))
-        )
-        table.add_row("rho", state.rho, spent, left)
-    else:
-        table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
+    epsilon = ("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
+    rho = ("rho", state.rho, state.spent_rho, state.left_rho)
+    delta = ("delta, basic", state.delta, state.spent_delta, state.left_delta)
+    rows = [rho if state.accounting == "zcdp" else epsilon]
     # A budget in rho has a delta only where groups are shown for one.
-    deltas = (state.delta, state.spent_delta, state.left_delta)
-    if state.accounting != "zcdp" or any(map(float, deltas)):
-        table.add_row("delta, basic", *deltas)
+    rows += [delta] if state.accounting != "zcdp" or any(map(float, delta[1:])) else []
+    for name, budget, spent, left in rows:
+        table.add_row(
+            name,
+            budget,
+            rounded(Fraction(spent), DIGITS, upwards=True),
+            rounded(Fraction(left), DIGITS, upwards=False),
+        )
     if state.spent_pld is not None and state.left_pld is not None:
         spent, left = rounded(state.spent_pld, 6, upwards=True), rounded(state.left_pld, 6, upwards=False)
         table.add_row("epsilon, pld", state.epsilon, spent, left)
@@ -459,7 +462,7 @@ def _print_state(state: "LedgerState", console: Console) -> None:
         console.print(escape(f"before it, {past.period}: ledger {past.id} spent {spent}"))
     if state.past:
         console.print("each period has a budget of its own; a unit that is in all of them pays all of them")
-    if state.pld_reason is not None and state.accounting != "zcdp":
+    if state.pld_reason is not None and state.accounting == "pld":
         console.print(f"no figure by privacy loss distributions: {state.pld_reason}")
 
 

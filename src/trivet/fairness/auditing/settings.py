@@ -135,13 +135,14 @@ class TableOptions(CellReading):
     four_fifths : Lower end of the band; the upper end is its inverse.
     level : Confidence level of every interval.
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
-    rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
+    rows : Read at most that many rows, drawn at random, for what is not computed from counts.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
     metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
         selection_rate.
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
-    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    difference_band : Judge by differences, of which so much still counts as parity; by default by the band of
+        ratios.
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.

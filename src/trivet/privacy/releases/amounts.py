@@ -25,7 +25,7 @@ __all__ = [
 #: What a caller may give: text as written, or a number, which means its shortest decimal.
 Amount = str | int | float | Decimal
 
-_DECIMAL: Final = re.compile(r"(\d{1,12}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+_DECIMAL: Final = re.compile(r"(\d{1,12}(\.\d{0,40})?|\.\d{1,40})([eE](\+?\d{1,2}|-\d{1,3}))?", re.ASCII)
 
 
 def written(amount: Amount) -> str:
@@ -69,7 +69,7 @@ def as_text(value: Fraction, *, upwards: bool = True) -> str:
 def in_short(number: Decimal) -> str:
     """Write a number without zeros at its end, with an exponent where it would be long."""
     shortest = number.normalize()
-    return format(shortest, "f" if abs(shortest.adjusted()) <= _LONGEST else "e")
+    return format(shortest, "f" if abs(shortest.adjusted()) < _LONGEST else "e")
 
 
 def rounded(number: float | Fraction, digits: int, *, upwards: bool) -> str:

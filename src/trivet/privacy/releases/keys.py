@@ -11,15 +11,22 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.tables.dates import DATED, PARTS, Part, part_sql
+from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import one_line, quote
 
 __all__ = ["MOST_KEYS", "KeySql", "is_unicode", "prepare_keys", "private_key_sql"]
 
 MOST_KEYS: Final = 10_000
+#: From here on not every whole number is a double.
+_LARGEST: Final = 2**53
 #: More digits than any whole number of a table has.
 _MOST_DIGITS: Final = 40
-_KEYED: Final = (Kind.INTEGER, Kind.TEXT, Kind.BOOLEAN, Kind.CELL, Kind.DATE)
+#: Numbers, of which the whole ones can be keys: a missing value makes floats of a column of whole numbers.
+_NUMBERS: Final = (Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL)
+_KEYED: Final = (*_NUMBERS, Kind.TEXT, Kind.BOOLEAN, Kind.CELL, Kind.DATE)
+#: Key of all numbers that are not whole, which no public key is.
+_BROKEN: Final = "not whole"
 _PART: Final = re.compile(r"\s*(year|month|day)\s*\(\s*(.+?)\s*\)\s*", re.IGNORECASE | re.DOTALL)
 
 
@@ -67,6 +74,11 @@ def prepare_keys(
 def private_key_sql(expression: str, columns: tuple[Column, ...]) -> tuple[str, Column]:
     """Return SQL of a row's key as text, NULL where it is missing, and the column that it is of."""
     column, part = _understood(expression, columns)
+    if column.kind in (Kind.FLOAT, Kind.DECIMAL):
+        raise UsageError(
+            f"{quote(column.name)} is {one_line(column.type)}, of which each number may be a key of its own; "
+            "give whole ones with --keys."
+        )
     return _text_sql(column, part), column
 
 
@@ -104,18 +116,24 @@ def _keyed(column: Column) -> tuple[Column, Part | None]:
             f"'year({name})', 'month({name})' or 'day({name})'."
         )
     if column.kind not in _KEYED:
-        way = "count ranges with --query count --where"
-        if column.kind is Kind.OTHER:
-            way = "make a column of one of these types"
         raise UsageError(
             f"a histogram needs text, whole numbers, truth values or dates, but {quote(column.name)} is "
-            f"{one_line(column.type)}; {way}."
+            f"{one_line(column.type)}; make a column of one of these types."
         )
     return column, PARTS["day"] if column.kind is Kind.DATE else None
 
 
 def _text_sql(column: Column, part: Part | None) -> str:
-    return f"CAST({column.sql} AS VARCHAR)" if part is None else part_sql(part, column)
+    if part is not None:
+        return part_sql(part, column)
+    if column.kind not in (Kind.FLOAT, Kind.DECIMAL):
+        return f"CAST({column.sql} AS VARCHAR)"
+    number = number_sql(column)
+    whole = f"abs({number}) < {_LARGEST} AND {number} = trunc({number})"
+    return (
+        f"CASE WHEN {number} IS NULL THEN NULL WHEN {whole} "
+        f"THEN CAST(TRY_CAST({number} AS BIGINT) AS VARCHAR) ELSE '{_BROKEN}' END"
+    )
 
 
 def _expanded(given: Sequence[str], column: Column, part: Part | None) -> Iterator[str]:
@@ -136,7 +154,7 @@ def _expanded(given: Sequence[str], column: Column, part: Part | None) -> Iterat
 
 def _range(text: str, column: Column, part: Part | None) -> Iterable[str]:
     first, dots, last = text.partition("..")
-    if not dots or (part is None and column.kind is not Kind.INTEGER):
+    if not dots or (part is None and column.kind not in _NUMBERS):
         yield _key(text, column, part)
         return
     key, end = _key(first, column, part), _key(last, column, part)
@@ -161,10 +179,12 @@ def _key(text: str, column: Column, part: Part | None) -> str:
                 f"the category {shown} is not a {part.name} of {name}; expected one such as {part.example}, "
                 f"or a range such as {part.example}..{part.after(part.example)}."
             ) from error
-    if column.kind is Kind.INTEGER:
-        digits = text.strip().removeprefix("-")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
-            raise UsageError(f"{name} holds whole numbers, but a category is {shown}.")
+    if column.kind in _NUMBERS:
+        digits, whole = text.strip().removeprefix("-"), column.kind is Kind.INTEGER
+        known = digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+        if not known or not (whole or int(digits) < _LARGEST):
+            holds = "holds whole numbers" if whole else "has whole numbers below 2^53 for categories"
+            raise UsageError(f"{name} {holds}, but a category is {shown}.")
         return str(int(text))
     if column.kind is Kind.BOOLEAN:
         if text.strip().lower() not in ("true", "false"):
