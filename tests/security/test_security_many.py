@@ -400,7 +400,7 @@ def test_whatever_goes_wrong_is_one_line(tmp_path, monkeypatch, job, error, kind
         raise type(error)(*(a.format(folder=tmp_path) if isinstance(a, str) else a for a in error.args))
 
     (tmp_path / "a.pth").write_bytes(b"x")
-    monkeypatch.setattr("trivet.security.scanning.many.load_checkpoint", fail)
+    monkeypatch.setattr("trivet.security.scanning.many.load_for", fail)
     assert run_job(job, tmp_path / "a.pth") == {
         "status": "failed",
         "sha256": file_sha256(tmp_path / "a.pth"),
@@ -447,11 +447,11 @@ def test_a_mapping_of_layers_goes_to_the_keras_files_of_a_folder(tmp_path, job, 
     (tmp_path / "layers.json").write_text('{"fc1.0": "dense"}')
     received = []
 
-    def load(_path, *, layers, **_others):
+    def load(*_arguments, layers, **_others):
         received.append(layers)
         raise CheckpointError("seen")
 
-    monkeypatch.setattr(many, "load_checkpoint", load)
+    monkeypatch.setattr(many, "load_for", load)
     (tmp_path / name).write_bytes(b"weights")
     assert run_job(ScanJob.of(options, seed=0), tmp_path / name)["error"]["message"] == "seen"
     assert received == [{"fc1.0": "dense"} if given else None]
