@@ -63,7 +63,7 @@ def test_what_counts_as_negative_together_is_named_with_its_rows():
     assert audit.folded == found.folded
     caution = next(each for each in audit.cautions if each.kind == "spelling")
     assert caution.message == (
-        "Counted as not '>50K' are of the label '>50K.' (3 rows, nearly '>50K'), 'NA' (1 rows, as a missing "
+        "Counted as not '>50K' are of the label '>50K.' (3 rows, nearly '>50K'), 'NA' (1 row, as a missing "
         "value is often written), '<=50K' (6 rows); of the prediction '<=50K' (7 rows). Check that these are "
         "meant as negative."
     )
