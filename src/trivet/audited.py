@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.fairness.auditing.results import REFERENCE
-from trivet.verdict import LEGS, NOT_REMOVED, ORDERS, REMOVED, Tone, repair_word, tone
+from trivet.verdict import (
+    DISPARATE,
+    LEGS,
+    NO_EVIDENCE,
+    NOT_REMOVED,
+    ORDERS,
+    OVER_BUDGET,
+    REMOVED,
+    VIOLATES,
+    Tone,
+    repair_word,
+    tone,
+)
 from trivet.wording import one_line, quote
 
 __all__ = [
@@ -25,6 +37,8 @@ __all__ = [
 
 Record = Mapping[str, Any]
 
+#: Of numbers that another machine adds up.
+_ROUNDING: Final = 1e-9
 #: Names that a complaint lists.
 MOST_NAMED: Final = 5
 #: Mitigations that stand beside the published models.
@@ -97,8 +111,14 @@ def parts_of(record: Record) -> tuple[str, ...]:
 
 def complaint_about(record: Record) -> str | None:
     """Say what of a record contradicts itself, which its types cannot show; None where nothing does."""
-    said = (each for leg, check in _CHECKS.items() if record[leg] is not None for each in check(record[leg]))
-    return next(said, None)
+    legs = [leg for leg in LEGS if record[leg] is not None]
+    parts = parts_of(record)
+    if not legs:
+        return "it has no leg, so nothing was audited"
+    for leg in legs:
+        if not any(part.startswith(f"{leg}.") for part in parts):
+            return f"{leg} has no part that was audited"
+    return next((each for leg in legs for each in _CHECKS[leg](record[leg])), None)
 
 
 def chosen_attempt(repair: Record) -> int:
@@ -168,6 +188,8 @@ _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairn
 def _security_complaints(security: Record) -> Iterator[str]:
     if (scan := security["scan"]) is not None:
         yield from _of_words("security", scan, "security.scan")
+        if scan["suspected_label"] is not None and scan["verdict"] == NO_EVIDENCE:
+            yield "security.scan.verdict is 'no evidence' with a security.scan.suspected_label"
         if (scan["suspected_label"] is None) != (security["strip"] is None):
             yield "security.strip does not go with security.scan.suspected_label; expected both or neither"
     elif security["published"] is not None:
@@ -182,17 +204,24 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
         yield from _of_words("budget", published["correction"], "privacy.published.correction")
         if privacy["plan"] is None:
             yield "privacy.published has no privacy.plan beside it"
+        else:
+            spent, allowed = published["correction"]["spent_epsilon"], privacy["plan"]["epsilon"]
+            yield from _within(
+                published["correction"], spent, allowed, OVER_BUDGET, "privacy.published.correction"
+            )
     if (plan := privacy["plan"]) is not None:
         methods = [row["method"] for row in plan["rows"]]
         yield from _one_of(plan["best_method"], methods, "privacy.plan.best_method")
     for number, audit in enumerate(privacy["mechanisms"]):
         yield from _of_words("mechanism", audit, f"privacy.mechanisms.{number}")
+        yield from _shown_within(audit, f"privacy.mechanisms.{number}")
     if (audit := privacy["membership"]) is not None:
         yield from _of_words("membership", audit, "privacy.membership")
         attacks = [attack["attack"] for attack in audit["attacks"]]
         yield from _one_of(audit["best_attack"], attacks, "privacy.membership.best_attack")
         if (claim := audit["claim"]) is not None:
             yield from _of_words("mechanism", claim, "privacy.membership.claim")
+            yield from _shown_within(claim, "privacy.membership.claim")
     for number, audit in enumerate(privacy["code"]):
         yield from _of_words("code", audit, f"privacy.code.{number}")
 
@@ -227,6 +256,9 @@ def _model_complaints(models: Sequence[Record]) -> Iterator[str]:
 
 def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
     yield from _of_words("fairness", audit, place)
+    if not audit["attributes"]:
+        yield f"{place}.attributes is empty, so no groups were compared"
+    yield from _worst(audit, audit["attributes"], place)
     for number, attribute in enumerate(audit["attributes"]):
         here = f"{place}.attributes.{number}"
         yield from _of_words("fairness", attribute, here)
@@ -235,6 +267,24 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
         for which, group in enumerate(attribute["groups"]):
             if group["verdict"] != REFERENCE:
                 yield from _of_words("fairness", group, f"{here}.groups.{which}")
+        several = len(attribute["measures"]) > 1
+        yield from _worst(attribute, attribute["measures" if several else "groups"], here)
+
+
+def _worst(judged: Record, parts: Sequence[Record], place: str) -> Iterator[str]:
+    """Complain of a verdict that is better than that of a part which is shown to be disparate."""
+    if judged["verdict"] != DISPARATE and any(each["verdict"] == DISPARATE for each in parts):
+        yield f"{place}.verdict is {quote(judged['verdict'])}, and something in it is {DISPARATE}"
+
+
+def _shown_within(audit: Record, place: str) -> Iterator[str]:
+    return _within(audit, audit["epsilon_lower"], audit["epsilon"], VIOLATES, place)
+
+
+def _within(judged: Record, found: float, bound: float, bad: str, place: str) -> Iterator[str]:
+    """Complain of a verdict that is good of what is beyond the bound that it is held to."""
+    if found > bound * (1 + _ROUNDING) and judged["verdict"] != bad:
+        yield f"{place}.verdict is {quote(judged['verdict'])}, and {found:g} is above {bound:g}"
 
 
 def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:

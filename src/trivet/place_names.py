@@ -11,6 +11,8 @@ __all__ = ["named_place", "short_name"]
 
 #: Characters of a name within a sentence.
 NAME_CHARACTERS: Final = 60
+#: Of a title that is a sentence's part, with two names in it.
+WHOLE: Final = 160
 #: Item of a list: the field that names it, and in which words.
 _ITEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -40,7 +42,7 @@ _MEASURES: Final[Mapping[str, str]] = MappingProxyType(
         "clean_accuracy.after": "clean accuracy after the repair",
         "clean_accuracy.before": "clean accuracy before the repair",
         "contract.best.clean_accuracy": "clean accuracy under the input contract that fits best",
-        "contract.loss": "clean accuracy that the declared input contract loses",
+        "contract.loss": "loss of clean accuracy by the declared input contract",
         "contract.mismatch": "mismatch of the input contract",
         "correction.noise_ratio": "noise over the least that is needed",
         "correction.spent_epsilon": "spent epsilon",
@@ -270,7 +272,10 @@ def _effect(record: Mapping[str, Any], steps: Sequence[str]) -> str:
     if not isinstance(effect, Mapping):
         return ""
     words = " ".join(step.replace("_", " ") for step in steps[3:]) or "effect"
-    return f"{words} of {short_name(effect['column'])} with {short_name(effect['row'])}"
+    matrix: Mapping[str, Any] = _found(record, "effects")
+    titles = {each["name"]: each["title"] for each in (*matrix["interventions"], *matrix["measurements"])}
+    figure, remedy = (titles.get(effect[name], effect[name]) for name in ("measurement", "intervention"))
+    return f"{words} of the {one_line(figure, limit=WHOLE)} with {one_line(remedy, limit=WHOLE)}"
 
 
 def _is_of(place: str, beginning: str) -> bool:

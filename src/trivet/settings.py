@@ -13,13 +13,27 @@ from annotated_types import Ge, GroupedMetadata, Interval
 from trivet.errors import UsageError
 from trivet.wording import quote
 
-__all__ = ["Count", "Positive", "Rate", "Seed", "SettingError", "Settings", "Share", "parts_of", "require"]
+__all__ = [
+    "A_VALUE",
+    "Count",
+    "Positive",
+    "Rate",
+    "Seed",
+    "SettingError",
+    "Settings",
+    "Share",
+    "parts_of",
+    "require",
+]
 
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Ge(1)]
 Share = Annotated[float, Interval(gt=0, lt=1)]
 Rate = Annotated[float, Interval(ge=0, le=1)]
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
+
+#: Metadata of a field that holds values, of which one may begin with a hyphen, as -1 does.
+A_VALUE: Final = {"value": True}
 
 #: How each bound compares, and its words.
 _KINDS: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {

@@ -185,7 +185,7 @@ BAD = [
     ("sex,label,pred\nf,1,1\n,0,0\nm,1,1\n", (*LABELLED, "--prediction", "pred"), 3, "'sex' in 1"),
     ("sex,label,s\nf,1,1.2\nm,0,0.3\n", (*LABELLED, "--score", "s"), 3, "should lie from 0 to 1; 1 row"),
     ("sex,label,s\nf,1,high\nm,0,0.3\n", (*LABELLED, "--score", "s"), 3, "1 row holds no number"),
-    ("", (*LABELLED, "--prediction", "pred"), 3, "not a header"),
+    ("", (*LABELLED, "--prediction", "pred"), 3, "is empty; expected a line with the names"),
     ("sex,label,pred\n", (*LABELLED, "--prediction", "pred"), 3, "no rows"),
     (
         'sex,label,pred\nf,1,1\nm,"0,0\nf,0,1\nm,1,1\n',
@@ -249,3 +249,23 @@ def test_a_seed_beyond_is_refused(folder, run, seed):
         code, _, err = run(*ASKED, "--sensitive", "sex", *what, "--seed", seed)
         assert code == 2
         assert "expected 0 to 4294967295" in err
+
+
+def test_a_value_may_begin_with_a_hyphen(folder, run):
+    rows = "".join(f"{'fm'[i % 2]},{i % 3 > 0:d},{i % 7 - 3}\n" for i in range(120))
+    (folder / "logits.csv").write_text("sex,label,logit\n" + rows, encoding="utf-8")
+    scored = ("logits.csv", "--label", "label", "--sensitive", "sex", "--score", "logit", "--counts-only")
+    code, out, _ = run(*scored, "--score-range", "-3,3", "--cut", "-1")
+    assert (code, "120 rows: accuracy" in out) == (0, True)
+    code, _, err = run(*scored, "--score-range", "-3,3", "--cut", "-1", "--exclude", "-9,-8")
+    assert (code, "exclude names '-9', which is not a value" in err) == (2, True)
+
+
+def test_a_withheld_reference_is_said_to_be_one(folder, run):
+    rows = [("a", 60, 30), ("b", 60, 24), ("c", 40, 30), ("d", 3, 1)]
+    lines = [f"{name},{label},{k % 2}" for name, n, x in rows for k in range(n) for label in [int(k < x)]]
+    (folder / "few.csv").write_text("town,label,pred\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    few = ("few.csv", "--label", "label", "--sensitive", "town", "--prediction", "pred", "--suppress", "5")
+    _, out, _ = run(*few, "--privileged", "d")
+    assert "; d: withheld" in out
+    assert "What the others are compared with is withheld, and so are their ratios to it." in out

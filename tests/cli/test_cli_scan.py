@@ -64,7 +64,7 @@ def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
     ("arguments", "code", "words"),
     [
         ([], 2, "give one checkpoint, or a folder"),
-        ([DEMO], 2, "Give --arch"),
+        ([DEMO], 2, "give --arch"),
         ([DEMO], 2, "give --images"),
         (["missing.pth"], 3, "there is no checkpoint at missing.pth"),
         ([".", "--arch", "mnist-cnn"], 2, "is a folder; scan the checkpoints in it with --many"),

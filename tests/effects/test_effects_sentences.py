@@ -105,9 +105,9 @@ def test_the_statement_counts_the_cells_and_expects_chance():
     ]
     statement = statement_of(cells, level=0.9)
     assert statement == (
-        "4 cells were looked at: 1 measurably worse, 1 measurably better, 1 without a measurable effect and "
-        "1 not measured. If no remedy had any effect, about 0.3 of the 3 intervals would leave 0 out by "
-        "chance."
+        "4 figures were compared without and with a remedy: 1 measurably worse, 1 measurably better, 1 "
+        "without a measurable effect and 1 not measured. Even if no remedy had any effect, about 0.3 of the "
+        "3 intervals would leave out 0 by chance."
     )
     assert statement_of([], level=0.9) == "No remedy of one leg was measured on another."
 

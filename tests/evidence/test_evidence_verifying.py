@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("cryptography")
+from example_audits import changed
 from example_evidence import PLAN, ROWS, TABLE, audited, flip, saved
 from example_records import example_record
+from example_scan import rate_of
 from trivet.audit.files import invocation_of
+from trivet.comparison import ReadAudit
 from trivet.config import load_config
 from trivet.errors import DataError, UsageError
 from trivet.evidence import make_keys, verify, write
-from trivet.evidence.again import as_many_threads
+from trivet.evidence.again import _judge, as_many_threads
 from trivet.evidence.dossier import sha256_of
 from trivet.evidence.writing import EVIDENCE_FILES, WEIGHTS_SIGNATURE, sums_of
+from trivet.record import as_json
 from trivet.security import index_from_student_id
 
 SIGNED = [name for name in EVIDENCE_FILES if name != WEIGHTS_SIGNATURE]
@@ -175,7 +179,33 @@ def test_another_kind_of_machine_may_have_other_digits_and_no_other_verdict(move
     write(out, sign=original[1])
     (last,) = [each for each in moved[1](again=True).checks if each.name == "the audit again"]
     assert last.outcome == "ok"
-    assert "another platform; every verdict is the same" in last.detail
+    assert "and so does the machine (platform VAX there and " in last.detail
+    assert "every verdict is the same, and no headline moved by more than noise: only what" in last.detail
+
+
+NUMPY = {"libraries": {"numpy": "2.3.5", "torch": "2.13.0"}}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "outcome", "said"),
+    [
+        ("security.scan.looks", 7, "ok", "every verdict is the same"),
+        ("security.scan.verdict", "no evidence", "unchecked", "a verdict is another one: security"),
+        ("security.repair.attempts.0.asr.after", rate_of(0.9), "unchecked", "a headline measurement by more"),
+    ],
+)
+def test_a_record_that_differs_by_another_library_is_not_called_forged_and_not_whole_where_it_matters(
+    place, value, outcome, said
+):
+    """It says which library, since the forger of a record could name another one as well."""
+    before = ReadAudit("evidence", as_json(example_record()), NUMPY)
+    other = changed(example_record(), place, value)
+    here = {"libraries": {**NUMPY["libraries"], "numpy": "2.4.6"}}
+    found = _judge(before, ReadAudit("again", as_json(other), here))
+    assert found.outcome == outcome
+    assert "numpy 2.3.5 there and 2.4.6 here" in found.statement
+    assert said in found.statement
+    assert _judge(before, ReadAudit("again", as_json(other), NUMPY)).outcome == "failed"
 
 
 def test_findings_that_do_not_follow_from_the_policy_are_found(moved, original):

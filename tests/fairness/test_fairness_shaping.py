@@ -279,3 +279,57 @@ def test_one_column_to_ignore_can_be_a_text(tmp_path):
     )
     options = {"label": "y", "prediction": "p", "sensitive": "g"}
     assert fairness.audit(path, ignore="key", **options) == fairness.audit(path, ignore=["key"], **options)
+
+
+#: A label, a prediction and a score that are missing in one row, another, and one of nobody's sex.
+GAPS = "sex,y,p,s\nf,1,1,0.9\nf,,1,0.8\nf,0,0,0.2\nf,1,,0.7\nm,1,1,0.6\nm,0,0,0.1\nm,0,1,\nm,1,0,0.4\n"
+
+
+def test_rows_without_a_label_or_a_prediction_are_refused_or_left_out_and_counted_by_group(tmp_path):
+    path = write(tmp_path, GAPS)
+    asked = {"label": "y", "prediction": "p", "sensitive": "sex"}
+    with pytest.raises(TrivetError, match=r"'y' in 1; 'p' in 1.* dropped \(missing outcome: drop\)"):
+        fairness.audit(path, **asked)
+    found = fairness.audit(path, **asked, missing_outcome="drop")
+    kept = pd.read_csv(path).dropna(subset=["y", "p"])
+    same = fairness.audit(kept.astype({"y": int, "p": int}), **asked)
+    assert found.attributes[0].groups == same.attributes[0].groups
+    (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
+    assert said.message == "Left out: 2 rows of 8 without 'y' or 'p'; of 'sex' 'f' 2 of 4."
+    assert said.amount == 2
+
+
+def test_rows_without_a_score_are_left_out_before_the_cut_is_placed(tmp_path):
+    path = write(tmp_path, GAPS)
+    asked = {"score": "s", "sensitive": "sex", "cut": "median"}
+    found = fairness.audit(path, **asked, missing_outcome="drop")
+    assert found.rows == 7
+    assert found.cut == fairness.audit(pd.read_csv(path).dropna(subset=["s"]), **asked).cut
+    assert any("1 row of 8 without 's'; of 'sex' 'm' 1 of 4" in each.message for each in found.cautions)
+
+
+def test_with_nothing_missing_the_option_changes_nothing(tmp_path):
+    path = write(tmp_path, "sex,p\nf,1\nf,0\nm,1\nm,0\n")
+    assert audited(path, "sex", missing_outcome="drop") == audited(path, "sex")
+
+
+def test_rows_that_lines_stand_for_are_counted_where_their_outcome_is_missing(tmp_path):
+    path = write(tmp_path, "sex,p,n\nf,1,5\nf,0,7\nf,,30\nm,1,6\nm,0,6\n")
+    found = audited(path, "sex", count="n", missing_outcome="drop")
+    (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
+    assert (said.amount, found.rows) == (30, 24)
+    assert "30 rows of 54 without 'p'; of 'sex' 'f' 30 of 42" in said.message
+
+
+def test_how_many_rows_lack_an_outcome_is_withheld_with_small_counts(tmp_path):
+    rows = "f,1\nf,0\nf,0\nf,\n" + "m,1\nm,0\n" * 40
+    found = audited(write(tmp_path, f"sex,p\n{rows}"), "sex", missing_outcome="drop", suppress=10)
+    (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
+    assert said.message == "Rows without an outcome are left out; how many is withheld."
+    assert said.amount is None
+
+
+def test_where_nothing_is_compared_with_outcomes_the_option_is_refused(tmp_path):
+    path = write(tmp_path, "sex,k,n\nf,1,2\nm,1,2\n")
+    with pytest.raises(UsageError, match="nothing is done with it"):
+        fairness.audit(path, sensitive="sex", selected="k", total="n", missing_outcome="drop")

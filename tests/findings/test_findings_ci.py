@@ -19,10 +19,11 @@ from trivet.tables.paths import SPREADSHEETS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+JOBS = (ROOT / "docs" / "ci-jobs.md").read_text(encoding="utf-8")
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEPS = {step.get("name", step.get("uses")): step for step in ACTION["runs"]["steps"]}
 SNIPPETS = [
-    yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", JOBS, re.MULTILINE | re.DOTALL)
 ]
 PLAN = """[audit]
 study = false
@@ -316,14 +317,14 @@ def test_the_snippets_of_the_page_use_the_action_and_the_files():
     assert any(f"--out {Path(report).parent}" in line for line in gitlab["audit"]["script"])
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert [each["id"] for each in pre_commit["repos"][0]["hooks"]] == [each["id"] for each in hooks]
-    jenkins = re.search(r"^```groovy\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[1]
+    jenkins = re.search(r"^```groovy\n(.*?)^```", JOBS, re.MULTILINE | re.DOTALL)[1]
     assert f"junit '{report}'" in jenkins
 
 
 def test_the_page_lists_every_input_with_its_default():
     for name, given in ACTION["inputs"].items():
         default = f"`{given['default']}`" if given["default"] else "none"
-        assert f"| `{name}` | {default} |" in PAGE
+        assert f"| `{name}` | {default} |" in JOBS
 
 
 @pytest.mark.parametrize(("folder", "ends"), [("trivet-out", 0), ("gone", 1)])

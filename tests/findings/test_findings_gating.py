@@ -28,7 +28,6 @@ DAY = date(2026, 11, 28)
 ATTRIBUTES = tuple(f"fairness.disparate-impact.{number}" for number in (1, 2, 3))
 #: By false positive rates and by equalized odds, attribute by attribute; that of the third is unsettled.
 METRICS = tuple(f"fairness.metric.{number}" for number in (1, 2, 4, 5, 6))
-FIRST = {"fairness.disparate-impact.1", "fairness.metric.1", "fairness.metric.2"}
 #: A requirement that holds, and the defaults that it stands in the place of.
 REPLACES = {
     "privacy.plan.epsilon <= 1": set(),
@@ -38,20 +37,27 @@ REPLACES = {
     "security.asr_after >= 0": set(),
     "fairness.accuracy >= 0": set(),
     "fairness.audit.rows >= 1": set(),
-    "fairness.audit.attributes.0.groups.0.disparate_impact >= 0": {"fairness.disparate-impact.1"},
-    "fairness.audit.attributes.2.groups.0.disparate_impact >= 0": set(),  # one group of several
+    "fairness.audit.attributes.0.groups.0.disparate_impact >= 0.01": {"fairness.disparate-impact.1"},
+    "fairness.audit.attributes.2.groups.0.disparate_impact >= 0.01": set(),  # one group of several
     "privacy.mechanisms.0.epsilon_lower >= 0": set(),
     "privacy.mechanisms.1.epsilon_lower <= 100": {"privacy.mechanism.2"},
-    "security.verdict == 'backdoored'": {"security.verdict"},
-    "privacy.membership_auroc <= 1": {"privacy.membership"},
-    "fairness.disparate_impact >= 0": set(ATTRIBUTES),
-    "fairness.audit.attributes.0.verdict == 'disparate'": FIRST,
-    "fairness.verdict == 'disparate'": {*ATTRIBUTES, *METRICS},
-    "fairness.audit.attributes.0.measures.1.verdict == 'disparate'": {"fairness.metric.1"},
-    "fairness.audit.attributes.0.measures[metric=equalized_odds].groups.0.ratio >= 0": {"fairness.metric.2"},
-    "fairness.audit.attributes.2.measures.1.groups.0.ratio >= 0": set(),  # one group of several
+    "privacy.membership_auroc <= 0.999": {"privacy.membership"},
+    "fairness.audit.attributes.0.measures[metric=equalized_odds].groups.0.ratio >= 0.01": {
+        "fairness.metric.2"
+    },
+    "fairness.audit.attributes.2.measures.1.groups.0.ratio >= 0.01": set(),  # one group of several
     "fairness.audit.attributes.0.measures.1.groups.0.difference >= -1": set(),  # judged by the ratio
-    "fairness.false_positive_rate_ratio >= 0": {"fairness.metric.1", "fairness.metric.5"},
+    # a bound that nothing can break
+    "fairness.disparate_impact >= 0": set(),
+    "fairness.disparate_impact.low >= -3": set(),
+    "fairness.false_positive_rate_ratio >= 0": set(),
+    "privacy.membership_auroc <= 1": set(),
+    "security.asr_after <= 1": set(),
+    # what is as bad as required
+    "security.verdict == 'backdoored'": set(),
+    "fairness.verdict == 'disparate'": set(),
+    "fairness.audit.attributes.0.verdict == 'disparate'": set(),
+    "fairness.audit.attributes.0.measures.1.verdict == 'disparate'": set(),
 }
 
 
@@ -79,14 +85,29 @@ def test_a_requirement_replaces_the_default_of_what_it_measures_alone(alone, def
     assert breaches(alone, requirement) == defaults - REPLACES[requirement]
 
 
+@pytest.mark.parametrize(
+    ("requirement", "replaced"),
+    [
+        ("fairness.disparate_impact >= 0.01", set(ATTRIBUTES)),
+        ("fairness.false_positive_rate_ratio >= 0.01", {"fairness.metric.1", "fairness.metric.5"}),
+        ("security.verdict == 'no evidence'", {"security.verdict"}),
+        ("fairness.verdict == 'in band'", {*ATTRIBUTES, *METRICS}),
+    ],
+)
+def test_a_requirement_that_is_broken_is_the_breach_in_the_default_s_place(
+    alone, defaults, requirement, replaced
+):
+    assert breaches(alone, requirement) == (defaults - replaced) | {"policy.1"}
+
+
 def test_no_requirement_loosens_what_another_gates(alone, defaults):
     for first, second in itertools.combinations(REPLACES, 2):
         assert breaches(alone, first, second) >= defaults - REPLACES[first] - REPLACES[second]
 
 
 def test_a_default_that_is_replaced_stays_a_warning_that_says_so(alone):
-    found = findings_of(alone, parse_requirements(["security.verdict == 'backdoored'"]), day=DAY)
-    (verdict,) = [each for each in found if each.id == "security.verdict"]
+    found = findings_of(alone, parse_requirements(["privacy.membership_auroc <= 0.999"]), day=DAY)
+    (verdict,) = [each for each in found if each.id == "privacy.membership"]
     assert verdict.level == "warning"
     assert "policy.1 stands in the place of this default" in verdict.decision
     assert verdict.decision in verdict.sentence

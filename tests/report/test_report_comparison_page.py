@@ -76,7 +76,9 @@ def test_the_page_says_regressions_cautions_and_every_headline_measurement(found
     text = text_of(pages["worse"])
     assert "2 regressions" in text
     assert "ASR after unlearn: 0.0031 → 0.2500" in text
-    for sentence in (*found["worse"].cautions, found["worse"].statement, found["worse"].limits):
+    # The outcome says how many regressions there are, so what it comes to begins after them.
+    statement = found["worse"].statement.removeprefix("2 regressions; of ")
+    for sentence in (*found["worse"].cautions, statement, found["worse"].limits):
         assert " ".join(sentence.split()) in text
     for change in found["worse"].headline:
         assert change.title in text

@@ -6,7 +6,7 @@ from sample_report import SAMPLE_PROSE, sample_record
 from trivet.errors import ReportError
 from trivet.report.text import tree
 from trivet.report.text.document import make_document, read_templates, roman, words
-from trivet.report.text.places import MOST_ROWS, belongs
+from trivet.report.text.places import MOST_ROWS, belongs, spell_estimates
 from trivet.report.verdicts import verdicts
 from trivet.verdict import TONES
 
@@ -19,6 +19,21 @@ def of_kind(document, wanted):
 
 def paragraphs(document):
     return [words(node["c"]) for node in tree.nodes_of(document.blocks) if tree.kind(node) == "Para"]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.5, 0.4, 0.6, "0.5 (0.4 to 0.6); 0.4 to 0.6."),
+        (0.5, 0.4, None, "0.5 (from 0.4); from 0.4."),
+        (0.5, None, 0.6, "0.5 (up to 0.6); up to 0.6."),
+        (None, 0.4, 0.6, "undefined (0.4 to 0.6); 0.4 to 0.6."),
+    ],
+)
+def test_an_estimate_is_written_with_the_ends_that_it_has(value, low, high, shown):
+    prose = spell_estimates('[]{estimate="rate" f=".1f"}; []{interval="rate." f=".1f"}.')
+    (told,) = paragraphs(made(prose, rate={"value": value, "low": low, "high": high}))
+    assert told.replace("\N{NO-BREAK SPACE}", " ") == shown
 
 
 def made(body, **more):

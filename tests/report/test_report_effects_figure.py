@@ -13,6 +13,7 @@ from trivet.effects.private_training import IMAGE_MEASUREMENTS, PRIVATE
 from trivet.effects.results import Change, EffectMatrix
 from trivet.effects.study import NETWORK_FIGURES
 from trivet.record import as_json
+from trivet.report.facts import run_page_facts
 from trivet.report.figures.effects import (
     alt_classes,
     alt_effects,
@@ -106,7 +107,7 @@ def document(effects):
     record["effects"] = (
         None if effects is None else TypeAdapter(EffectMatrix).dump_python(effects, mode="json")
     )
-    return make_document(record, read_prose("effects"))
+    return make_document(run_page_facts(record), read_prose("effects"))
 
 
 def test_the_section_shows_the_record_and_names_its_sources():

@@ -18,7 +18,7 @@ from example_privacy import (
     without_canaries,
 )
 from trivet.errors import UsageError
-from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
+from trivet.report.figures.mechanisms import alt_mechanisms, draw_code, draw_mechanisms
 from trivet.report.figures.membership import (
     MOST_GROUPS,
     alt_exposure,
@@ -26,7 +26,6 @@ from trivet.report.figures.membership import (
     draw_exposure,
     draw_membership_roc,
 )
-from trivet.report.figures.noise_calls import draw_code
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
 from trivet.report.figures.training import draw_training_curves
 from trivet.report.pages import CODE, MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page

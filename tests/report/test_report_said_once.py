@@ -27,8 +27,9 @@ from trivet.report.figures import pictures
 from trivet.report.report import OWN
 from trivet.report.text import tree
 from trivet.report.text.document import make_document, read_prose
-from trivet.report.text.values import escape_html
+from trivet.report.text.values import escape_html, escape_tex
 from trivet.report.write.html import html_page
+from trivet.report.write.tex import tex_source
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt" viewBox="0 0 72 36"><g/></svg>'
 WHOLE = {
@@ -77,6 +78,9 @@ def test_no_sentence_of_a_whole_audit_stands_twice(name, tmp_path):
     assert twice(page) == {}
     for line in summary.lines:
         assert page.count(escape_html(line.finding.message)) == 1
+    paper = tex_source(document, "figures", summary)
+    for caution in as_json(record)["fairness"]["audit"]["cautions"]:
+        assert paper.count(escape_tex(caution["message"])) == 1
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -1,6 +1,7 @@
 """The published security figures, on the real attacked network."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +84,13 @@ def test_other_fractions_of_the_sweep_are_near(published, expected):
     assert list(sweep.fraction) == checked["fraction"]
     np.testing.assert_allclose(sweep.asr, checked["asr"], atol=0.005)
     np.testing.assert_allclose(sweep.clean_accuracy, checked["clean_accuracy"], atol=0.005)
+
+
+def test_the_page_of_corrections_has_the_published_figures(reference):
+    published = json.loads((reference / "expected.json").read_text(encoding="utf-8"))
+    security, fairness = published["security"], published["fairness"]
+    names = ("clean_accuracy_before", "clean_accuracy_after", "asr_before", "asr_after")
+    figures = [security[name] for name in names]
+    figures += [fairness[name]["disparate_impact"] for name in ("baseline", "promotion_demotion")]
+    page = (Path(__file__).parents[2] / "docs" / "corrections.md").read_text(encoding="utf-8")
+    assert all(f"{figure:.4f}" in page for figure in figures)

@@ -1,6 +1,7 @@
 """Scan and repair of the published study's attacked networks, and of clean ones like them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from trivet.security.contract import UNIT
 from trivet.security.zoo import train_classifier
 
 CONTRACT = contract_named("(x-0.5)/0.5")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,8 @@ def test_the_contract_finding_on_model_4(archive, mnist_test):
     assert check.declared.clean_accuracy == pytest.approx(0.3518, abs=1e-9)
     assert check.best.clean_accuracy == pytest.approx(0.9827, abs=1e-9)
     assert "(x-0.5)/0.5 gives 0.9827" in check.finding
+    page = (ROOT / "docs" / "corrections.md").read_text(encoding="utf-8")
+    assert all(f"| {each.clean_accuracy:.4f} |" in page for each in check.candidates)
 
 
 @pytest.mark.slow

@@ -34,6 +34,23 @@ def of_keras_2(file):
     file["optimizer_weights/Adam/iteration:0"] = np.int64(1)
 
 
+def of_keras_within(file):
+    """Write all layers but the last as those of a network within the network, trainable variables first."""
+    root = file.create_group("model_weights")
+    held = weights()
+    names = [f"{layer}/{name}" for layer, variables in held.items() for name in variables if layer != "head"]
+    for group, inside in (
+        (
+            root.create_group("inner"),
+            sorted((f"inner/{name}" for name in names), key=lambda n: "moving" in n),
+        ),
+        (root.create_group("head"), ["outer/head/kernel", "outer/head/bias"]),
+    ):
+        group.attrs["weight_names"] = inside
+        for name in inside:
+            group[name] = held[name.split("/")[1]][name.split("/")[2]]
+
+
 def of_keras_3(file):
     for number, (layer, variables) in enumerate(weights().items()):
         group = file.create_group(f"layers/layer_{number}/vars")

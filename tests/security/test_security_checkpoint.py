@@ -204,7 +204,7 @@ def test_weights_of_a_network_of_the_user_s_own(tmp_path, monkeypatch, name):
 
 
 def test_weights_alone_need_an_architecture(tmp_path, state):
-    with pytest.raises(UsageError, match=r"which network do the weights in a\.pth belong to"):
+    with pytest.raises(UsageError, match=r"a\.pth holds weights without their network"):
         load_checkpoint(save(tmp_path / "a.pth", state), architecture=None)
 
 

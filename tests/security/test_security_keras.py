@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from keras_files import SAME, of_keras_2, of_keras_3, weights, written
+from keras_files import SAME, of_keras_2, of_keras_3, of_keras_within, weights, written
 from layout_nets import ChannelsLast
 from torch import nn
 
@@ -48,7 +48,12 @@ def computed(images):
 
 @pytest.mark.parametrize(
     ("name", "write"),
-    [("a.h5", of_keras_2), ("a.weights.h5", of_keras_3), ("a.keras", of_keras_3)],
+    [
+        ("a.h5", of_keras_2),
+        ("a.h5", of_keras_within),
+        ("a.weights.h5", of_keras_3),
+        ("a.keras", of_keras_3),
+    ],
     ids=lambda each: getattr(each, "__name__", each),
 )
 def test_a_network_computes_what_keras_computes(h5py, tmp_path, name, write):

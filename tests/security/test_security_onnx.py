@@ -293,6 +293,28 @@ def network_of(child, path, proto):
     return read_onnx(child, path, path.name).network
 
 
+def test_what_a_later_version_added_is_never_read_as_an_earlier_one(onnx, child, tmp_path):
+    plain = alone(onnx, "AveragePool", axes=None, opset=19, kernel_shape=[2, 2])
+    spread = alone(onnx, "AveragePool", axes=None, opset=19, kernel_shape=[2, 2], dilations=[2, 2])
+    images = torch.rand(2, *SHAPE)
+    found = network_of(child, tmp_path / "a.onnx", plain)(images)
+    torch.testing.assert_close(found, functional.avg_pool2d(images, 2, stride=1))
+    with pytest.raises(CheckpointError, match="Converter is not implemented"):
+        network_of(child, tmp_path / "b.onnx", spread)
+    spread.graph.node.append(onnx.helper.make_node("AveragePool", ["y"], ["z"], kernel_shape=[2, 2]))
+    spread.graph.output[0].name = "z"
+    with pytest.raises(CheckpointError, match="Converter is not implemented"):
+        network_of(child, tmp_path / "c.onnx", spread)
+
+
+@pytest.mark.parametrize("opset", [13, 19])
+def test_a_padding_is_that_of_any_version(onnx, child, tmp_path, opset):
+    proto = alone(onnx, "Pad", axes=[0, 0, 1, 2, 0, 0, 1, 0], opset=opset)
+    images = torch.rand(2, *SHAPE)
+    found = network_of(child, tmp_path / "a.onnx", proto)(images)
+    torch.testing.assert_close(found, functional.pad(images, (2, 0, 1, 1)))
+
+
 REDUCING = ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp", "Sum")
 
 

@@ -325,6 +325,8 @@ CLOSED: dict[str, Closed] = {
     "no header, and whole numbers": Closed(put("M,66,1,0\nF,67,0,1\n"), _HEADER),
     "numbers alone": Closed(put("2019,2020\n1,2\n"), _HEADER),
     "a year twice": Closed(put("sex,2019,2019\na,1,2\n"), _HEADER),
+    "UTF-32": Closed(put(PLAIN.encode("utf-32")), "is UTF-32, which is not read; convert it"),
+    "nothing": Closed(put(b""), "is empty; expected a line with the names"),
     "no names": Closed(put(",,\n1,2,3\n"), "is not a header"),
     "a blank before quotation marks": Closed(put('sex, "a, b"\n1, 2\n'), "a blank before a quotation mark"),
     "a name on two lines": Closed(put('sex,"a\nb"\n1,2\n'), "on one line"),

@@ -51,7 +51,7 @@ def test_the_line_of_a_separator_is_not_the_header(tmp_path, separator):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not a header"),
+        (b"", "is empty; expected a line with the names"),
         (b"sep=;\n", "is not a header"),
         (b"sep=x\na\n", "says that the delimiter is 'x'; expected a comma"),
         (

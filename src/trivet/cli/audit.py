@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from json import dumps
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from cyclopts import Parameter
 
 from trivet.cli.options import Json, RandomSeed, command
 from trivet.cli.outputs import prepare_folder
@@ -23,6 +25,9 @@ __all__ = ["audit"]
 
 if TYPE_CHECKING:
     from trivet.tables.opening import Column, Table
+
+#: A text that may begin with a hyphen, as -1 does.
+Value = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 CONFIG: Final = "audit.toml"
 #: Columns of a table that are named where some have to be chosen.
@@ -47,13 +52,13 @@ def audit(
     resize: str | None = None,
     crop: int | None = None,
     label: str | None = None,
-    positive: str | None = None,
+    positive: Value = None,
     sensitive: str | None = None,
-    privileged: str | None = None,
+    privileged: Value = None,
     prediction: str | None = None,
     score: str | None = None,
     cut: float | str | None = None,
-    score_range: str | None = None,
+    score_range: Value = None,
     missing: Missing | None = None,
     weight: str | None = None,
     estimator: str | None = None,

@@ -236,7 +236,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "privacy audit-model": Command(
         "privacy.audits:audit_model",
-        "Measure how much a model betrays of who it was trained on.",
+        "Measure how well an attacker can infer whose rows a model was trained on.",
         (
             (
                 "a model that your function builds, by group",

@@ -16,6 +16,7 @@ from trivet.cli.fairness_output import (
     name_text,
     print_notes,
     print_verdict,
+    print_withheld,
     value_text,
     verdict_cell,
 )
@@ -158,7 +159,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
         )
     if more:
         console.print(f"{more} more groups are in the files of --out, and in --json.")
-    _print_withheld(attribute, console)
+    print_withheld(attribute, console)
     for one in named:
         _print_measure(attribute, one, console, four_fifths)
     if attribute.by_class is not None:
@@ -166,14 +167,6 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
     if attribute.by_feature is not None:
         console.print(escape(attribute.by_feature.statement))
     console.print()
-
-
-def _print_withheld(attribute: AttributeAudit, console: "Console") -> None:
-    """Print which groups have no figures, or none of errors, since these are suppressed."""
-    for whole, what in ((True, "withheld"), (False, "figures of errors withheld")):
-        names = [name_text(each.group) for each in attribute.withheld if each.whole == whole]
-        if names:
-            console.print(f"{'; '.join(names)}: {what} ({attribute.withheld[0].reason}).", style="dim")
 
 
 def _print_measure(

@@ -14,6 +14,7 @@ from trivet.cli.fairness_output import (
     name_text,
     print_notes,
     print_verdict,
+    print_withheld,
     value_text,
     verdict_cell,
 )
@@ -69,7 +70,7 @@ def print_outcomes(audit: OutcomeAudit, console: "Console") -> None:
         elif isinstance(audit, AmountAudit):
             if groups:
                 _print_amounts(attribute.name, groups, console)
-            _print_withheld(attribute, console)
+            print_withheld(attribute, console)
         else:
             _print_ranking(
                 attribute.name, groups, audit.top if isinstance(audit, RankingAudit) else 0, console
@@ -97,14 +98,6 @@ def _print_amounts(name: str, groups: tuple[GroupAmounts, ...], console: "Consol
             verdict_cell(group.verdict),
         )
     _finish(table, len(groups), console)
-
-
-def _print_withheld(attribute: Any, console: "Console") -> None:
-    """Print which groups have no figures, since these are suppressed."""
-    if attribute.withheld:
-        names = "; ".join(name_text(each.group) for each in attribute.withheld)
-        console.print(f"{names}: withheld ({attribute.withheld[0].reason}).", style="dim")
-        console.print()
 
 
 def _print_ranking(name: str, groups: tuple[GroupRanking, ...], top: int, console: "Console") -> None:

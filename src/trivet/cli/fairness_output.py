@@ -39,6 +39,7 @@ __all__ = [
     "name_text",
     "print_notes",
     "print_verdict",
+    "print_withheld",
     "refuse_idle",
     "value_text",
     "verdict_cell",
@@ -143,3 +144,15 @@ def ends_text(low: float | None, high: float | None, *, unknown: str = "none") -
     if low is None:
         return unknown
     return f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
+
+
+def print_withheld(attribute: Any, console: "Console") -> None:
+    """Print which groups have no figures, or none of errors, since these are suppressed."""
+    for whole, what in ((True, "withheld"), (False, "figures of errors withheld")):
+        names = [name_text(each.group) for each in attribute.withheld if each.whole == whole]
+        if names:
+            console.print(f"{'; '.join(names)}: {what} ({attribute.withheld[0].reason}).", style="dim")
+    shown = [group.verdict for group in attribute.groups]
+    if attribute.withheld and shown and REFERENCE not in shown:
+        message = "What the others are compared with is withheld, and so are their ratios to it."
+        console.print(message, style="dim")

@@ -93,7 +93,11 @@ def _option(each: Field[Any], hint: Any) -> inspect.Parameter:
         _name(each),
         inspect.Parameter.KEYWORD_ONLY,
         default=None if default == () else default,
-        annotation=_annotated(str | None if _lists(hint) else hint, default),
+        annotation=_annotated(
+            str | None if _lists(hint) else hint,
+            default,
+            *([Parameter(allow_leading_hyphen=True)] if each.metadata.get("value") else []),
+        ),
     )
 
 

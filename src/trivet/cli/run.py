@@ -100,7 +100,7 @@ def gate(
         A rule, or a requirement as it is written, and what its findings are, note, warning or breach, such as
         fairness.caution=breach; may be repeated.
     baseline
-        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
+        The folder of an accepted audit: a breach that it has too, and that is not worse here, is a warning.
     tolerance
         By how much a measure may be worse than in the baseline: 0.01, 5%, or of one measure as
         "fairness.disparate_impact=0.02"; may be repeated.

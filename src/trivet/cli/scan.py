@@ -151,7 +151,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:
         console.print(f"! {escape(result.contract.finding)}")
-    named = "" if result.suspected_label is None else f", label {result.suspected_label}"
+    suspected = [each.name for each in result.labels if each.label == result.suspected_label]
+    named = "".join(f", label {name}" for name in suspected)
     told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
     console.print(f"{told}. {escape(result.reason)}")
     if result.calibration is not None:
@@ -161,7 +162,10 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print()
     console.print(escape(result.limits))
     print_files(console, files)
-    console.print(f"{result.image_steps} image-steps in {seconds:.1f} s, without start-up and loading.")
+    console.print(
+        f"{result.image_steps:,} image-steps (an image through the network and back) in {seconds:.1f} s, "
+        "without start-up and loading."
+    )
 
 
 def _searches_table(result: "ScanResult") -> Table:
@@ -183,8 +187,9 @@ def _searches_table(result: "ScanResult") -> Table:
 def _reached(search: "KindSearch") -> str:
     if search.success is None:
         return ""
-    where = "" if search.label is None else f"label {search.label}, "
-    return f" ({where}{search.success:.0%})"
+    where = "" if search.label is None else f" to label {search.label}"
+    best = "" if search.outcome == "found" else "best: "
+    return f" ({best}{search.success:.0%} of images{where})"
 
 
 def _number(value: Any, digits: int = 1) -> str:

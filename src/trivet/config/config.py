@@ -160,8 +160,8 @@ class AuditOptions(Settings):
     effects
         Measure what the remedies of each leg do to the other legs as well; [effects] says how much work.
     private_training
-        With effects: train networks privately as well, and measure them; takes minutes. A table of your own
-        has it without asking.
+        With effects, of the built-in study: also train networks privately and measure them; takes minutes. On
+        your own table this is done anyway.
     """
 
     out: Path = Path("trivet-out")
@@ -312,7 +312,7 @@ class PolicySection:
     severity
         Rule, or text of a requirement, -> what its findings are, such as ``"fairness.caution" = "breach"``.
     baseline
-        The folder of an accepted audit: what it breaches as well, and no better, is a warning.
+        The folder of an accepted audit: a breach that it has too, and that is not worse here, is a warning.
     tolerance
         By how much a measure may be worse than in the baseline: ``"0.01"``, ``"5%"``, or of one measure as
         ``"fairness.disparate_impact=0.02"``.

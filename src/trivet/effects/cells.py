@@ -63,8 +63,8 @@ def statement_of(effects: Sequence[Effect], *, level: float) -> str:
     tested = sum(effect.half_width is not None and effect.outcome != BY_CONSTRUCTION for effect in effects)
     listed = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
     return (
-        f"{len(effects)} cells were looked at: {listed}. If no remedy had any effect, about "
-        f"{tested * (1 - level):.1f} of the {tested} intervals would leave 0 out by chance."
+        f"{len(effects)} figures were compared without and with a remedy: {listed}. Even if no remedy had "
+        f"any effect, about {tested * (1 - level):.1f} of the {tested} intervals would leave out 0 by chance."
     )
 
 

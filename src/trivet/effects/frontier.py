@@ -70,7 +70,11 @@ def _statement(axes: Sequence[FrontierAxis], points: Sequence[FrontierPoint]) ->
     figures = listed([axis.title for axis in axes])
     if not best:
         return f"No remedy was measured in all of {figures}."
-    told = f"In {figures} together, by the estimates, nothing betters {listed(best)}"
+    said = f"By the estimates, and in {figures} taken together, nothing is better than {listed(best)}."
     if not beaten:
-        return f"{told}."
-    return f"{told}; another is as good in all and better in one than {listed(beaten)}."
+        return f"By the estimates, and in {figures} taken together, none of these is outdone: {listed(best)}."
+    named, are = listed(beaten), "is" if len(beaten) == 1 else "are"
+    return (
+        f"{said} {named[:1].upper()}{named[1:]} {are} outdone: another is as good in all of these and better "
+        "in one."
+    )

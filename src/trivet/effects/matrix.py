@@ -41,11 +41,16 @@ LIMITS: Final = (
     "signs. The attacks know each row's label as it was before a mitigation. Mitigations and noise were "
     "measured on a table, which has no trigger to look for, so what they do to security is not in it."
 )
+#: What holds of any system, of models that were trained on a table, and of a table.
 OWN_LIMITS: Final = (
-    "The matrix describes these remedies on these data; it names no cause, and other data can give other "
-    "signs. Models were trained on halves of samples, and a model of more rows gives each of them away less. "
-    "The attacks know each row's label as it was before a mitigation. A table has no trigger to look for."
+    "These are the effects of these remedies on these data: they name no cause, and other data can give "
+    "other signs."
 )
+_OF_MODELS: Final = (
+    "Models were trained on halves of samples, and one that is trained on more rows exposes each of them "
+    "less. The attacks know each row's label as it was before a mitigation."
+)
+_OF_TABLES: Final = "Security is not among the figures of a table, which has no trigger to look for."
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], None]
@@ -194,7 +199,7 @@ def measure_effects(
         measurements=tuple(column for part in parts for column in part.measurements),
         effects=effects,
         statement=statement_of(effects, level=settings.level),
-        limits=LIMITS if system.study else OWN_LIMITS,
+        limits=_limits(system),
         level=settings.level,
         **{name: known.get(name) for name in _FACTS},
         seed=seed,
@@ -211,6 +216,14 @@ def measure_effects(
         ),
         budget=settings.budget,
     )
+
+
+def _limits(system: System) -> str:
+    if system.study:
+        return LIMITS
+    tabled = system.table is not None or system.scored is not None or bool(system.pairs)
+    models = system.table is not None and system.table.reason is None
+    return " ".join([OWN_LIMITS, *([_OF_MODELS] if models else []), *([_OF_TABLES] if tabled else [])])
 
 
 def _reasons(effects: Sequence[Effect]) -> list[str]:
@@ -317,11 +330,12 @@ def _of_mitigations(
         by_construction=mitigations.BY_CONSTRUCTION,
     )
     facts: dict[str, int | str] = {}
-    if len(found) >= FEWEST_SAMPLES:
+    measured = sum(len(each) > 1 for each in found)  # with a remedy and without one
+    if measured >= FEWEST_SAMPLES:
         facts = {
             "table": subject.name,
             "rows": sum(map(len, samples)),
-            "samples": len(found),
+            "samples": measured,
             "models": 2 * settings.pairs,
         }
         if subject.estimator is not None:
@@ -490,7 +504,8 @@ def _weighed(kind: _Trained, training: "Training", *, level: float) -> tuple[Est
         return estimate([sample[figure.measurement.name] for sample in samples], NO_RATE)
 
     own = [each for each in kind.figures if each.family == training.family]
-    samples = [sample[training.family, training.remedy] for sample in kind.found]
+    key = training.family, training.remedy
+    samples = [sample[key] for sample in kind.found if key in sample]
     (accuracy,) = (each for each in own if each.kind == "accuracy" and each.group is None)
     exposure = [of(each) for each in own if each.kind == "scores" and each.group is None]
     disparity = [of(each) for each in own if each.kind == "gap"]

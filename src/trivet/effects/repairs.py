@@ -123,28 +123,22 @@ def _change(found: NDArray[np.float64], drawn: NDArray[np.float64], *, level: fl
     return Change(before, after, change, min(low, change), max(high, change), note=note)
 
 
-#: What a method is called in a sentence, by its name; `name` tells it from the others in a record.
-_CALLED: Final[Mapping[str, tuple[str, str, str]]] = {
+#: What a method is called in a sentence, and what it does.
+_CALLED: Final[Mapping[str, tuple[str, str]]] = {
     "clp": (
-        "clp",
-        "pruning by Lipschitz bounds",
+        "pruning by Lipschitz bounds (clp)",
         "Channels that react most strongly to any change are pruned.",
     ),
-    "fst": ("fst", "feature shift tuning", "The network is trained on from a new last layer."),
-    "i-bau": (
-        "i-bau",
-        "unlearning of universal perturbations",
-        "The perturbation that does most harm is unlearned.",
-    ),
-    "anp": ("anp", "adversarial pruning", "Channels are pruned by masks that are trained under noise."),
+    "fst": ("feature shift tuning (fst)", "The network is trained on from a new last layer."),
+    "i-bau": ("universal unlearning (i-bau)", "The perturbation that does most harm is unlearned."),
+    "anp": ("adversarial pruning (anp)", "Channels are pruned by masks that are trained under noise."),
     "unlearn": (
-        "unlearning",
         "unlearning",
         "The network is trained on images with the reconstructed trigger and their true labels.",
     ),
-    "fine-tune": ("fine-tune", "fine-tuning", "The network is trained on with clean images."),
-    "fine-prune": ("fine-prune", "fine-pruning", "Idle channels are pruned, and the network is trained on."),
-    "ft-sam": ("ft-sam", "fine-tuning towards a flat minimum", "The network is trained on by SAM."),
+    "fine-tune": ("fine-tuning", "The network is trained on with clean images."),
+    "fine-prune": ("fine-pruning", "Idle channels are pruned, and the network is trained on."),
+    "ft-sam": ("fine-tuning towards a flat minimum (ft-sam)", "The network is trained on by SAM."),
 }
 #: Methods that work with the trigger of a suspected label.
 NEED_TRIGGER: Final = frozenset({"unlearn"})
@@ -155,15 +149,10 @@ STUDY_REPAIRS: Final = ("unlearn",)
 def repair_interventions(methods: Sequence[str]) -> tuple[Intervention, ...]:
     """Return the rows of repairs."""
     return tuple(
-        Intervention(
-            name=name,
-            title=title,
-            short="unlearning" if method == "unlearn" else method,
-            leg="security",
-            note=note,
-        )
+        Intervention(name=name, title=title, short=name, leg="security", note=note)
         for method in methods
-        for name, title, note in [_CALLED.get(method, (method, method, "A repair of the user's."))]
+        for name in ["unlearning" if method == "unlearn" else method]
+        for title, note in [_CALLED.get(method, (method, "A repair of the user's."))]
     )
 
 
@@ -183,7 +172,7 @@ REPAIR_MEASUREMENTS: Final = (
     Measurement(
         name="class-spread",
         title="spread of accuracy between classes",
-        short="best over worst\nclass, accuracy",
+        short="best minus worst\nclass, accuracy",
         leg="fairness",
         unit="difference of shares, from 0 to 1",
         scale="accuracy",
@@ -686,9 +675,10 @@ def _by_class(
 def _largest_loss(classes: Sequence[ClassChange]) -> Change:
     worst = min(classes, key=lambda each: each.change)
     worse = sum(each.outcome == "worse" for each in classes)
+    lose = "none loses" if not worse else "1 class loses" if worse == 1 else f"{worse} classes lose"
     note = (
-        f"It is class {worst.name}; the intervals of all {len(classes)} classes hold at once, and {worse} "
-        f"{'class loses' if worse == 1 else 'classes lose'} measurably."
+        f"It is class {worst.name}; the intervals of all {len(classes)} classes hold at once, and {lose} "
+        "measurably."
     )
     return Change(worst.before, worst.after, worst.change, worst.low, worst.high, note=note)
 

@@ -321,13 +321,19 @@ def _check_inputs(
             "weights and data", "unchecked", "the manifest is of a version that does not say where they are"
         )
         return
+    held = not case.failed
     for name, digest in wanted:
         _check_input(case, root, name, digest)
     if dossier.network is not None and dossier.network.checkpoint["source"] == "embedded":
         case.add("weights", "note", "they are those of the demonstration, in the package of trivet")
     if case.failed or any(each.outcome == "unchecked" for each in case.checks):
         if again:
-            case.add("the audit again", "unchecked", "its inputs are not those of the evidence, or not here")
+            why = (
+                "its inputs are not those of the evidence, or not here"
+                if held
+                else "something of the evidence does not hold"
+            )
+            case.add("the audit again", "unchecked", why)
         return
     config = _config(root, dossier)
     _check_gate(case, dossier, config)
@@ -337,7 +343,7 @@ def _check_inputs(
         except TrivetError as error:  # and not a verdict
             case.add("the audit again", "unchecked", str(error))
         else:
-            case.add("the audit again", "ok" if found.agrees else "failed", found.statement)
+            case.add("the audit again", found.outcome, found.statement)
 
 
 def _check_input(case: _Case, root: Path, name: str, digest: str) -> None:

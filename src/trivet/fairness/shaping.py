@@ -18,13 +18,15 @@ from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.tables.values import literal
 from trivet.wording import one_line, quote
 
-__all__ = ["MISSING", "Shape", "shape_table", "with_values"]
+__all__ = ["MISSING", "Shape", "rows_without_outcome", "shape_table", "with_values"]
 
 #: What a missing value is called as a group of its own, and a row that is marked as of several groups.
 MISSING: Final = "missing"
 SEVERAL: Final = "several"
 #: Values of a sensitive column that are looked at for those to leave out.
 _MOST_VALUES: Final = 10_000
+#: Values of it that a sentence names, those with the most rows first.
+_MOST_TOLD: Final = 5
 #: Rows that a line can stand for; sums of more would not be exact.
 _MOST_ROWS: Final = 2**53
 _YES: Final = ("1", "true", "yes", "y", "x")
@@ -42,6 +44,7 @@ class Shape:
     one_hot : Columns with a mark in each row of a group, by the name of the sensitive column they make.
     exclude : Values whose rows are left out, by the sensitive column; under "" of any of them.
     missing : Whether a missing value is refused, a group of its own, or left out.
+    outcomes : Columns of labels, predictions and scores without which a row is left out.
     """
 
     sensitive: tuple[str, ...]
@@ -49,6 +52,7 @@ class Shape:
     one_hot: Mapping[str, tuple[str, ...]]
     exclude: Mapping[str, tuple[str, ...]]
     missing: str = "refuse"
+    outcomes: tuple[str, ...] = ()
 
     @property
     def sources(self) -> dict[str, tuple[str, ...]]:
@@ -64,11 +68,13 @@ class Shape:
         one_hot: str | None = None,
         exclude: str | None = None,
         missing: str = "refuse",
+        outcomes: Sequence[str] = (),
     ) -> "Shape":
         """Return a shape as it is typed: ``age=25,45; income=10``, ``race=Black,White``, ``race=Unknown``."""
         edges = {name: _edges(name, values) for name, values in _pairs("bins", bins).items()}
         left_out = _pairs("exclude", exclude, bare=True)
-        shape = cls(tuple(sensitive), edges, _pairs("one hot", one_hot), left_out, missing)
+        marks = _pairs("one hot", one_hot)
+        shape = cls(tuple(sensitive), edges, marks, left_out, missing, tuple(outcomes))
         for what, named in (("bins", edges), ("one hot", shape.one_hot), ("exclude", left_out)):
             for name in named:
                 if name and name not in shape.sensitive:
@@ -118,12 +124,51 @@ def shape_table(table: Table, shape: Shape, amount: str | None = None) -> tuple[
     # Those that were made stand first, where they are found before a column of the same name.
     made = tuple(column for column in columns if column.derived)
     shaped = replace(table, columns=(*made, *table.columns))
-    if conditions:
-        kept = " AND ".join(f"({each}) IS NOT TRUE" for each in conditions.values())
+    if every := [*conditions.values(), *_outcomes(table, shape).values()]:
+        kept = " AND ".join(f"({each}) IS NOT TRUE" for each in every)
         shaped = replace(shaped, source=f"(SELECT * FROM {table.source} WHERE {kept})")  # noqa: S608 - quoted
         if not _count(shaped, "true"):
             raise DataError(f"no row of {quote(table.name)} is left. {' '.join(notes)}")
     return shaped, tuple(notes)
+
+
+def rows_without_outcome(table: Table, shape: Shape, amount: str | None = None) -> tuple[int, str]:
+    """Return the number of rows that are left out for want of an outcome, and a sentence on them.
+
+    It says of each sensitive column how many they are by value, since a label that is missing more often in
+    one group bends every comparison with it.
+    """
+    conditions = _outcomes(table, shape)
+    without = " OR ".join(f"({each})" for each in conditions.values()) or "false"
+    count = _amount(table, without, amount)
+    if not count:
+        return 0, ""
+    told: list[str] = []
+    for name in shape.sensitive:
+        text = _text(_made(table, name, shape))
+        values = table.rows(
+            f"SELECT {text}, count(*) FROM {table.source} WHERE {without} GROUP BY 1 "  # noqa: S608 - quoted
+            f"ORDER BY 2 DESC, 1 LIMIT {_MOST_TOLD}"
+        )
+        each = [
+            f"{MISSING if value is None else quote(str(value))} "
+            f"{_amount(table, f'({without}) AND {_is(text, value)}', amount):,} of "
+            f"{_amount(table, _is(text, value), amount):,}"
+            for value, _ in values
+        ]
+        told.append(f"of {quote(name)} {', '.join(each)}")
+    every = _amount(table, "true", amount)
+    named = " or ".join(map(quote, conditions))
+    return count, f"Left out: {_rows(count)} of {every:,} without {named}; {'; '.join(told)}."
+
+
+def _is(text: str, value: object) -> str:
+    return f"{text} IS NULL" if value is None else f"{text} = {literal(str(value))}"
+
+
+def _outcomes(table: Table, shape: Shape) -> dict[str, str]:
+    """Return for each column of outcomes the condition of the rows without one."""
+    return {name: f"{_text(find_column(table.columns, name))} IS NULL" for name in shape.outcomes}
 
 
 def _left_out(table: Table, columns: Sequence[Column], shape: Shape) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import most_unlike
+from trivet.fairness.auditing.results import MISSING_OUTCOME
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.measures.registry import SELECTION
 from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
@@ -39,7 +40,7 @@ def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
                 effect["high"],
                 matrix["level"],
             ),
-            required="no measurable effect",
+            required="not measurably worse",
             number=number,
         )
 
@@ -337,7 +338,10 @@ def _claim(record: Mapping[str, Any]) -> Finding:
 
 #: Kinds of cautions without which the figures mislead.
 _SERIOUS = frozenset(
-    {"leakage", "nobody selected", "labels alike", "spelling", "tells the prediction", "reversed"}
+    {
+        *("leakage", MISSING_OUTCOME, "nobody selected", "labels alike", "spelling"),
+        *("tells the prediction", "reversed"),
+    }
 )
 
 

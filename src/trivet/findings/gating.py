@@ -1,5 +1,6 @@
 """Findings by a policy: severities, requirements, waivers and a baseline decide on the levels."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ from trivet.findings.rules import CATALOGUE, IMPACT, METRIC, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES, graded, refuse_severities, severity_of
 from trivet.place import find, parent
 from trivet.policy import Measured, Outcome, Requirement, judge
-from trivet.policy.requirements import shown
+from trivet.policy.requirements import ORDERING, SIGNS, shown
 from trivet.verdict import DISPARATE
 from trivet.wording import one_line, quote
 
@@ -79,7 +80,8 @@ def findings_of(
     severity
         Rule or text of a requirement -> level, of ``[policy.severity]``.
     baseline
-        An accepted audit, as `read_baseline` reads it: what it breaches as well, and no better, is a warning.
+        An accepted audit, as `read_baseline` reads it: a breach that it has too, and that is not worse here,
+        is a warning.
     tolerances
         By how much a measure may be worse than in the baseline; None for by no more than noise.
     day
@@ -161,35 +163,51 @@ _UNMEASURED: Final = (
 
 #: Figures that are best in the middle; every other one that a default judges is the better the lower.
 _BEST: Final[Mapping[str, float]] = {"disparate_impact": 1.0, "ratio": 1.0, "difference": 0.0}
+#: What such figures can be at all: a bound beyond holds whatever is found.
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "disparate_impact": (0.0, math.inf),
+    "ratio": (0.0, math.inf),
+    "difference": (-1.0, 1.0),
+    "auroc": (0.0, 1.0),
+    "asr": (0.0, 1.0),
+}
+_PARTS: Final = frozenset({"value", "low", "high", "after"})
 
 
 def _standing(record: Mapping[str, Any], requirement: Requirement, outcome: Outcome) -> Outcome:
     """Return an outcome with the places of which it can stand in a default's place.
 
-    One that is met and bounds only the side on which the figure does not lie says nothing of it.
+    One that is met stands there only with a bound on the side of a breach that some figure would break. A
+    word or a number that is as bad as required, a bound on the other side, and one that always holds say
+    nothing of what the default judges.
     """
     if not outcome.met:
         return outcome
-    kept = (place for place in outcome.places if _bounds(record, requirement.sign, place))
+    kept = (place for place in outcome.places if _bounds(record, requirement, place))
     return replace(outcome, places=tuple(kept))
 
 
-def _bounds(record: Mapping[str, Any], sign: str, place: str) -> bool:
-    """Tell whether a comparison bounds what stands at a place from the side of a breach."""
-    if sign[0] in "=!":
-        return sign[0] == "="
+def _bounds(record: Mapping[str, Any], requirement: Requirement, place: str) -> bool:
+    """Tell whether a requirement bounds what stands at a place from the side of a breach."""
+    sign, bound = requirement.sign, requirement.value
+    if sign not in ORDERING or isinstance(bound, str):
+        return False
     figure = place
-    while figure.rpartition(".")[2] in {"value", "low", "high"}:
+    while figure.rpartition(".")[2] in _PARTS:
         figure = figure.rpartition(".")[0]
     around, name = parent(figure)
+    lowest, highest = _RANGES.get(name, (-math.inf, math.inf))
+    if SIGNS[sign](lowest, bound) and SIGNS[sign](highest, bound):
+        return False
     best = _BEST.get(name)
     if best is None:
-        return sign[0] == "<"
+        return sign[0] == "<" and not SIGNS[sign](highest, bound)
     found, group = find(record, figure), find(record, around)
     value = found.get("value") if isinstance(found, Mapping) else found
     if value is None or value == best or group.get("verdict") != DISPARATE:
         return True
-    return sign[0] == (">" if value < best else "<")
+    worst = lowest if value < best else highest
+    return sign[0] == (">" if value < best else "<") and not SIGNS[sign](worst, bound)
 
 
 def requirement_findings(
@@ -296,6 +314,10 @@ def _covers_attribute(record: Mapping[str, Any], place: str, places: Sequence[st
         whole |= {f"{each}.verdict" for each in alike}
     if whole.intersection(places):
         return True
+    if find(record, attribute).get(
+        "withheld"
+    ):  # the verdict is about them as well, and no requirement can be
+        return False
     groups = [
         [f"{each}.groups.{number}" for each in alike]
         for number, group in enumerate(find(record, alike[0])["groups"])

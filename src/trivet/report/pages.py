@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.findings.summary import LegSummary, Made, Summary, leg_summaries
+from trivet.privacy.planning.training import TrainingGuarantee, TrainingPlan
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
 from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, lowest_ratio, watch_facts
@@ -112,6 +113,16 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
     return Verdict(what, tone_of(word), word, (reason,))
 
 
+def _own_verdict(audit: Any) -> list[Verdict]:
+    return [_judged("audit", audit.verdict, audit.reason)]
+
+
+def _training_terms(plan: TrainingPlan, guarantee: TrainingGuarantee) -> str:
+    noise = f"{guarantee.noise_multiplier:.4g}"
+    batches = guarantee.sampling.replace("poisson", "Poisson")
+    return f"With {batches} batches, a noise multiplier of {noise} and a delta of {plan.delta:g}."
+
+
 PLAN: Final = Page(
     "plan.html",
     prose=("privacy", "privacy_pages"),
@@ -129,12 +140,7 @@ TRAINING: Final = replace(
     title=lambda _: "A plan for private training",
     record=lambda plan: {"privacy": PrivacyLeg(training=plan)},
     verdicts=lambda plan: [
-        Verdict(
-            each.sampling,
-            "note",
-            f"epsilon {each.epsilon:.3g}",
-            (f"{each.sampling} batches, noise multiplier {each.noise_multiplier:.4g}, delta {plan.delta:g}",),
-        )
+        Verdict(each.sampling, "note", f"epsilon {each.epsilon:.3g}", (_training_terms(plan, each),))
         for each in plan.guarantees
     ],
 )
@@ -143,7 +149,7 @@ MECHANISM: Final = replace(
     file="mechanism.html",
     title=lambda audit: f"Privacy audit of {one_line(audit.name.rpartition(':')[2])}",
     record=lambda audit: {"privacy": PrivacyLeg(mechanisms=(audit,))},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=lambda audit: {"page": {"mechanism": asdict(audit), "code": None}},
 )
 MEMBERSHIP: Final = replace(
@@ -152,7 +158,7 @@ MEMBERSHIP: Final = replace(
     title=lambda audit: f"Membership audit of {one_line(audit.model)}",
     record=lambda audit: {"privacy": PrivacyLeg(membership=audit)},
     verdicts=lambda audit: [
-        _judged("audit", audit.verdict, audit.reason),
+        *_own_verdict(audit),
         *([_judged("claimed epsilon", audit.claim.verdict, audit.claim.reason)] if audit.claim else ()),
     ],
     facts=lambda _: {"page": {"mechanism": None, "code": None, "told": True}},
@@ -162,7 +168,7 @@ CODE: Final = replace(
     file="code.html",
     title=lambda audit: f"Privacy audit of {one_line(audit.name)}",
     record=lambda audit: {"privacy": PrivacyLeg(code=(audit,))},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=lambda audit: {"page": {"mechanism": None, "code": asdict(audit)}},
 )
 FAIRNESS: Final = Page(
@@ -171,7 +177,7 @@ FAIRNESS: Final = Page(
     parts=("fairness.audit", "fairness.comparison"),
     title=lambda audit: f"Fairness audit of {one_line(audit.data)}",
     record=lambda audit: {"fairness": FairnessLeg(audit)},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
 )
 #: Of a comparison of mitigations; what was requested comes first, and behind it the audit without any.
 MITIGATIONS: Final = replace(
@@ -198,7 +204,7 @@ WATCH: Final = Page(
     parts=("watch",),
     title=lambda watch: f"Watch over {one_line(', '.join(watch.data))}",
     record=lambda watch: {"watch": watch},
-    verdicts=lambda watch: [_judged("watch", watch.verdict, watch.reason)],
+    verdicts=_own_verdict,
     facts=watch_facts,
 )
 #: Of groups that are only inferred.
@@ -208,7 +214,7 @@ INFERRED: Final = Page(
     parts=(),
     title=lambda audit: f"Inferred groups of {one_line(audit.data)}",
     record=lambda _: {},
-    verdicts=lambda audit: [_judged("bounds", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=inferred_facts,
 )
 
@@ -275,7 +281,9 @@ REPAIR: Final = replace(SCAN, file="repair.html")
 def _changes(comparison: Comparison) -> list[Verdict]:
     count = len(comparison.regressions)
     word = f"{count} regression{'s'[: count > 1]}" if count else "no regression"
-    found = [Verdict("overall", "bad" if count else "good", word, (comparison.statement,))]
+    # The statement begins with the word.
+    told = comparison.statement.removeprefix(word).lstrip(";, ")
+    found = [Verdict("overall", "bad" if count else "good", word, (told[:1].upper() + told[1:],))]
     for change in comparison.verdicts:
         if change.title in LEGS:
             before, after = sides_text(change)

@@ -105,7 +105,7 @@ def missing_architecture(name: str) -> str:
             "torch.onnx.export(model, images, 'model.onnx', dynamo=False)."
         )
     return (
-        f"which network do the weights in {name} belong to? Give --arch (arch in audit.toml): mnist-cnn, "
+        f"{name} holds weights without their network; give --arch (arch in audit.toml): mnist-cnn, "
         "package.module:factory, timm:NAME, torchvision:NAME, or hf:FOLDER."
     )
 
@@ -114,7 +114,11 @@ def load_subject(weights: Path, options: NetworkOptions, *, seed: int) -> ScanIn
     """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
     if options.arch is None and weights.suffix.lower() != ONNX:
-        also = "" if options.images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"
+        also = (
+            ""
+            if options.images is not None
+            else f" With an architecture that is not trivet's, {MISSING_IMAGES}"
+        )
         raise UsageError(missing_architecture(one_line(weights.name, limit=LONGEST_FILE_NAME)) + also)
     source = images_for(options.arch, options.images)
     with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded

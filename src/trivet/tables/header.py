@@ -1,5 +1,6 @@
 """Header of a CSV file: names of columns, delimiter and encoding, from the first line alone."""
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -12,7 +13,7 @@ from trivet.tables.names import MOST_COLUMNS, Named, is_number, tidy_names
 from trivet.tables.settings import ENCODINGS, Reading
 from trivet.wording import quote
 
-__all__ = ["LONGEST_HEADER", "Header", "read_header"]
+__all__ = ["LONGEST_HEADER", "Header", "read_header", "refuse_utf_32"]
 
 #: A longer first line is not accepted as a header.
 LONGEST_HEADER: Final = 2**20
@@ -51,6 +52,9 @@ def read_header(
             start = stream.read(2 * LONGEST_HEADER)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}.") from error
+    if not start.strip():
+        raise DataError(f"{name} is empty; expected a line with the names of the columns, and rows.")
+    refuse_utf_32(start, name)
     encoding, end = _encoding(start, reading)
     line, end = _line(start, end, encoding, name, options=reading is not None)
     lines, delimiter = 1, ""
@@ -70,6 +74,12 @@ def read_header(
         return Header(_strict(written, name), delimiter, encoding, lines, end)
     named = tidy_names(written, name)
     return Header(named.names, delimiter, encoding, lines, end, named)
+
+
+def refuse_utf_32(start: bytes, name: str) -> None:
+    """Raise a DataError where a file begins with the mark of UTF-32, which begins with that of UTF-16."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{name} is UTF-32, which is not read; convert it, as with iconv -f utf-32 -t utf-8.")
 
 
 def _delimiters(name: str) -> str:

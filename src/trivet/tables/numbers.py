@@ -79,7 +79,7 @@ _WRITTEN: Final = (
         r"[+-]?\d*[.,]?\d+ ?%",
         r"[+-]?\d*[.,]?\d+ ?%",
         "a percent sign",
-        "write all numbers of a column of scores with it, or none of a column",
+        "leave the sign out (it is read of scores, where every cell has it)",
     ),
     (
         rf"[+-]?(\d[\d.{_BLANKS}]*)?,(\d{{1,2}}|\d{{4,}}) ?%?|[+-]?0*,\d+ ?%?",

@@ -89,7 +89,7 @@ def table_file_of(table: str | Path, *, strict: bool) -> TableFile:
 
 
 def _refusal(path: Path, suffix: str) -> str:
-    name = quote(path.name)
+    name = quote(path.name or str(path))
     if suffix in _WAYS:
         return f"{name} is not read; {_WAYS[suffix]}."
     way = ""

@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import DataError, UsageError, import_extra
 from trivet.tables.csv_lines import recoder
+from trivet.tables.header import refuse_utf_32
 from trivet.wording import one_line, quote
 
 __all__ = ["unpack"]
@@ -120,6 +121,7 @@ def _recoded(blocks: Iterable[bytes], encoding: str, called: str) -> Generator[b
         for block in blocks:
             rest = block
             if recode is None:
+                refuse_utf_32(block, quote(called))
                 mark = block[:2]
                 asked = "utf-16-le" if encoding == "utf-16" else encoding
                 if block.startswith(codecs.BOM_UTF8):

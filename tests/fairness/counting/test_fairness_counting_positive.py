@@ -6,6 +6,7 @@ import pytest
 from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.cautions import caution_counts
 from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.rows import read_predicted
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.tabulate import nearest
@@ -187,3 +188,31 @@ def test_many_values_in_many_columns_take_no_more_than_the_rows(tmp_path):
         read_predicted(path, counts, label="y", prediction="p", cut=None)
     with pytest.raises(TrivetError, match="1,000 groups or fewer"):
         group_counts(None, [0, 1] * 600, [0, 1] * 600, {c: np.arange(1200) for c in "abcdefgh"})
+
+
+def test_several_values_can_be_positive_and_are_named():
+    labels, predictions = ["yes", "no", "yes", "no"], [1, 1, 0, 0]
+    both = counted(labels, predictions, "yes,1")
+    alike = counted([1, 0, 1, 0], predictions, None)
+    assert (both.table == alike.table).all()
+    assert (both.classes, both.also) == (("not yes", "yes"), ("1",))
+    said = [each.message for each in audit_counts(both).cautions if each.kind == "folded values"]
+    assert said[0] == "Counted as 'yes' are 'yes', '1'."
+    assert said[1].startswith("Counted as not 'yes' are of the label 'no' (2 rows)")
+    with pytest.raises(UsageError, match=r"no label or prediction is '2'; there are '0', '1', 'no', 'yes'"):
+        counted(labels, predictions, "yes,2")
+    # A value with a comma is one value; with a cut a label 1 is no prediction of 1.
+    commas = ["good, really", "bad"] * 2
+    assert counted(commas, commas, "good, really").also == ()
+    scored = counted([1, 2, 3, 2], [0.9, 0.1, 0.8, 0.7], "1,3", cut=0.5)
+    assert scored.table.sum(axis=0).tolist() == [[1, 1], [0, 2]]
+
+
+def test_rows_have_the_several_positive_values_that_counts_have(tmp_path):
+    rows = [("f", "yes", 1), ("m", "no", 0), ("f", "Yes", 0), ("m", "yes", 1)] * 30
+    path = tmp_path / "t.csv"
+    path.write_text("sex,y,p\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows), encoding="utf-8")
+    counts = group_counts(path, "y", "p", "sex", positive="yes,Yes,1")
+    read = read_predicted(path, counts, label="y", prediction="p", cut=None)
+    assert read.rows.labels.tolist() == [1, 0, 1, 1] * 30
+    assert read.predictions.tolist() == [1, 0, 0, 1] * 30

@@ -87,3 +87,11 @@ def test_names_and_notes_cost_no_scikit_learn():
 def test_selecting_nobody_or_everybody_is_said_in_words(found, said):
     model = SimpleNamespace(thresholds_=dict(zip("mw", found, strict=True)), validation_rows_=(0, 1))
     assert descriptions.thresholds(model) == said
+
+
+def test_groups_of_several_columns_are_called_as_everywhere():
+    found = SimpleNamespace(thresholds_={("f", "x, y"): 0.25, ("m", 3): 0.5}, validation_rows_=[1, 2])
+    assert (
+        descriptions.thresholds(found)
+        == 'thresholds f, "x, y": 0.250; m, 3: 0.500, fitted on 2 validation rows'
+    )

@@ -64,6 +64,11 @@ def test_the_committed_benchmark_missed_at_most_the_error():
     found = json.loads(DATA.read_text())
     assert all(each["streams"] >= 2_000 and each["high"] <= 0.05 for each in found)
     assert all(min(each["one_look_ratio"], each["one_look_difference"]) > 0.15 for each in found)
+    most = max(each[kind] for each in found for kind in ("ratio", "difference"))
+    usual = [100 * each[kind] for each in found for kind in ("one_look_ratio", "one_look_difference")]
+    page = " ".join((DATA.parents[1] / "fairness-more.md").read_text(encoding="utf-8").split())
+    assert f"at most {100 * most:.1f} % of the streams" in page
+    assert f"usual 95 % intervals in {min(usual):.0f} to {max(usual):.0f} %" in page
 
 
 def test_the_ends_are_where_the_evidence_meets_the_bound():

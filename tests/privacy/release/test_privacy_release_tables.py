@@ -116,7 +116,7 @@ def test_a_view_is_no_table(tmp_path):
     [
         ("no.csv", None, DataError, "is not there"),
         ("t.txt", b"a\n1\n", UsageError, "not a table"),
-        ("t.csv", b"", DataError, "not a header"),
+        ("t.csv", b"", DataError, "is empty; expected a line"),
         ("t.csv", b"a,,b\n1,2,3\n", DataError, "not a header"),
         ("t.csv", b"a,b,a\n1,2,3\n", DataError, "more than one column 'a'"),
         ("t.csv", b"\xfd\xfe\n1\n", DataError, "UTF-8; give --encoding latin-1"),

@@ -92,8 +92,8 @@ def release(
     rho
         In place of --epsilon: what it may cost by zero-concentrated privacy, for Gaussian noise.
     column
-        Of all but counts and proportions; with --bounds-of unit, left out, numbers are of how many rows a
-        unit has; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
+        Of all but counts and proportions; with --bounds-of unit it may be left out, and the number is how
+        many rows a unit has; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
     bounds
         Of numbers, LOWER,UPPER: values are clamped to them. They must not come from the data.
     bounds_of

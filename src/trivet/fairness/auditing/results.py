@@ -237,14 +237,19 @@ class AttributeAudit:
     withheld: tuple[WithheldGroup, ...] = ()
 
 
+#: Kind of the caution on rows that are left out for want of a label, a prediction or a score.
+MISSING_OUTCOME = "missing outcome"
+
+
 @dataclass(frozen=True)
 class Caution:
     """Something that a reader has to know before the numbers.
 
     Attributes
     ----------
-    kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``missing groups``, ``nobody selected``, ``everybody selected``, ``labels alike``, ``columns``,
+    kind : ``missing outcome``, ``leakage``, ``tells the prediction``, ``key``, ``reversed``,
+        ``folded values``, ``spelling``, ``missing groups``, ``nobody selected``, ``everybody selected``,
+        ``labels alike``, ``columns``,
         ``small group``, ``proxies``, ``rows``, ``not looked at``, ``few trainings`` or ``suppressed``.
     message : One sentence.
     amount : How much of it there is, the larger the worse: rows, a share or a distance; None of what is there

@@ -300,7 +300,7 @@ def _is_positive(read: CodedColumns, name: str, counts: GroupCounts) -> NDArray[
     column = read.coded[name]
     positive = counts.classes[1]
     # Labels of 0 and 1 beside predictions of true and false are counted as the same two classes.
-    same = {positive, _TRUTH_AS_NUMBER.get(positive, positive)}
+    same = {positive, _TRUTH_AS_NUMBER.get(positive, positive), *counts.also}
     return np.array(
         [value in same or _TRUTH_AS_NUMBER.get(value) in same for value in column.categories], dtype=np.int64
     )[column.codes]

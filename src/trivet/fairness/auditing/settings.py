@@ -1,11 +1,11 @@
 """Settings of an audit of predictions and of a comparison of models."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Share
+from trivet.settings import A_VALUE, Count, SettingError, Share
 from trivet.tables.settings import CellReading
 from trivet.wording import quote
 from trivet.work.own_code import OWN_CODE
@@ -16,6 +16,7 @@ __all__ = [
     "USUAL_CUT",
     "Favourable",
     "Missing",
+    "MissingOutcome",
     "ReferenceName",
     "TableOptions",
     "TableSettings",
@@ -25,14 +26,15 @@ __all__ = [
 #: Classifiers that have a name; others are named as ``package.module:factory``.
 ESTIMATOR_NAMES: Final = ("logistic", "boosting")
 Missing = Literal["refuse", "group", "drop"]
+MissingOutcome = Literal["refuse", "drop"]
 Favourable = Literal["high", "low"]
 ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
 
 #: Settings that belong to a table that a user names.
 _OF_A_TABLE: Final = (
-    *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "exclude"),
-    *("selected", "total"),
+    *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "missing_outcome"),
+    *("exclude", "selected", "total"),
 )
 
 #: Stands for the embedded Adult data with the features of the study.
@@ -57,7 +59,7 @@ _MODEL_FILES: Final = (
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
-    *("positive", "metric", "reference", "difference_band", "ignore"),
+    *("positive", "metric", "reference", "difference_band", "ignore", "missing_outcome"),
     *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns")
@@ -65,6 +67,7 @@ _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
     *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
+    "missing_outcome",
     *_OF_A_SEARCH,
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
@@ -77,6 +80,7 @@ _IDLE: Final = {
     ),
     "selected": (
         *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
+        "missing_outcome",
         *_OF_A_RANKING,
     ),
     "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
@@ -94,7 +98,8 @@ class TableOptions(CellReading):
     Attributes
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
-    positive : The label that counts as positive; not needed for 0 and 1, or true and false.
+    positive : The label that counts as positive, or V,V where several do, as yes,1 of labels yes and
+        predictions 1; not needed for 0 and 1, or true and false.
     sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
         several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
@@ -124,17 +129,20 @@ class TableOptions(CellReading):
     bins : Groups of a sensitive column of numbers: age=25,45,65; a semicolon stands before another column.
     one_hot : Sensitive columns made of columns with 1 or a blank: race=Black,White,Asian.
     missing : What a missing sensitive value is: refuse, group (one of its own), or drop (row left out).
+    missing_outcome : What a missing label, prediction or score is: refuse, or drop (row left out; a caution
+        says how many of each group).
     exclude : Values whose rows are left out: Unknown, or race=Unknown,Other; sex=X.
     four_fifths : Lower end of the band; the upper end is its inverse.
     level : Confidence level of every interval.
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
-    rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
+    rows : Read at most that many rows, drawn at random, for what is not computed from counts.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
     metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
         selection_rate.
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
-    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    difference_band : Judge by differences, of which so much still counts as parity; by default by the band of
+        ratios.
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
@@ -143,13 +151,13 @@ class TableOptions(CellReading):
     """
 
     label: Name | None = None
-    positive: str | None = None
+    positive: str | None = field(default=None, metadata=A_VALUE)
     sensitive: tuple[Name, ...] = ()
-    privileged: str | None = None
+    privileged: str | None = field(default=None, metadata=A_VALUE)
     prediction: Name | None = None
     score: Name | None = None
     cut: float | str | None = None
-    score_range: str | None = None
+    score_range: str | None = field(default=None, metadata=A_VALUE)
     favourable: Favourable = "high"
     selected: Name | None = None
     total: Name | None = None
@@ -160,7 +168,8 @@ class TableOptions(CellReading):
     bins: str | None = None
     one_hot: str | None = None
     missing: Missing = "refuse"
-    exclude: str | None = None
+    missing_outcome: MissingOutcome = "refuse"
+    exclude: str | None = field(default=None, metadata=A_VALUE)
     outcome: Name | None = None
     rank: Name | None = None
     query: Name | None = None

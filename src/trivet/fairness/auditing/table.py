@@ -10,7 +10,7 @@ from trivet.errors import UsageError
 from trivet.fairness.auditing.groups import named_values
 from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
-from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
+from trivet.fairness.auditing.results import MISSING_OUTCOME, Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.rows import (
     AuditRows,
     Predicted,
@@ -24,6 +24,7 @@ from trivet.fairness.auditing.settings import (
     USUAL_CUT,
     Favourable,
     Missing,
+    MissingOutcome,
     ReferenceName,
     TableOptions,
     TableSettings,
@@ -36,7 +37,7 @@ from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
-from trivet.fairness.shaping import Shape, shape_table
+from trivet.fairness.shaping import Shape, rows_without_outcome, shape_table
 from trivet.tables.opening import Table, open_table, table_file
 from trivet.tables.settings import DecimalMark, Encoding, Thousands
 from trivet.wording import quote
@@ -52,7 +53,8 @@ GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
 _OF_FILES: Final = frozenset(
     {
-        *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
+        *("ignore", "rows", "bins", "one_hot", "missing", "missing_outcome", "exclude", "decimal"),
+        *("thousands", "encoding"),
         *("search", "search_split", "search_rows", "search_columns"),
     }
 )
@@ -75,6 +77,7 @@ class AuditOptions(TypedDict, total=False):
     bins: str | None
     one_hot: str | None
     missing: Missing
+    missing_outcome: MissingOutcome
     exclude: str | None
     four_fifths: float
     level: float
@@ -160,7 +163,8 @@ def rows_of(settings: TableSettings, *, seed: int) -> tuple[AuditRows, Sequence[
             limit=settings.rows,
             seed=seed,
         )
-        return replace(data, sources=shape.sources), notes, _noted(opened, data.features.notes)
+        noted = (*_without_outcome(opened, shape), *_noted(opened, data.features.notes))
+        return replace(data, sources=shape.sources), notes, noted
 
 
 def scored_of(settings: TableSettings, *, seed: int) -> tuple[Predicted, float] | None:
@@ -246,7 +250,8 @@ def _audit(
         if amount is not None and (none := rows_of_none(shaped, amount)):
             stand = "1 line of the table stands" if none == 1 else f"{none:,} lines of the table stand"
             notes = (*notes, f"{stand} for nobody, with 0 in {quote(amount)}.")
-        predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        predicted, cautions = None, _without_outcome(opened, shape, design.amount)
+        cautions += tuple(Caution("rows", note) for note in notes)
         searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
@@ -343,7 +348,18 @@ def shape_of(settings: TableOptions) -> Shape:
         one_hot=settings.one_hot,
         exclude=settings.exclude,
         missing=settings.missing,
+        outcomes=[
+            name
+            for name in (settings.label, settings.prediction, settings.score)
+            if name is not None and settings.missing_outcome == "drop"
+        ],
     )
+
+
+def _without_outcome(opened: Table, shape: Shape, amount: str | None = None) -> tuple[Caution, ...]:
+    """Return a caution on rows that are left out for want of a label, a prediction or a score."""
+    count, message = rows_without_outcome(opened, shape, amount)
+    return (Caution(MISSING_OUTCOME, message, count),) if count else ()
 
 
 def audit(

@@ -52,6 +52,7 @@ class GroupCounts:
     folded : The values that are negative together, on either side, the most frequent first; empty for one.
     labelled : Whether there are labels; without them all rows stand under the first class.
     weights : Sums of the weights of the same rows, or None where each row counts once.
+    also : Other values of the label or the prediction that count as the positive class.
 
     Raises
     ------
@@ -66,6 +67,7 @@ class GroupCounts:
     folded: tuple[FoldedValue, ...] = ()
     labelled: bool = True
     weights: WeightSums | None = None
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require_texts("columns", self.columns)

@@ -56,8 +56,8 @@ def group_counts(
         a row is a group. Without a table an array of shape (rows,) or (rows, columns), or a mapping from
         names to arrays.
     positive
-        The value that counts as positive, all others being negative. Not needed where labels and
-        predictions are 0 and 1, or true and false.
+        The value that counts as positive, all others being negative; ``V,V`` where several do, as ``yes,1``
+        of labels yes and predictions 1. Not needed where both are 0 and 1, or true and false.
     cut
         Where `y_pred` holds scores: the score from which a row is predicted positive. ``median`` and ``q0.8``
         are quantiles of the scores: rows above it are.

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
@@ -14,6 +14,7 @@ from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_val
 from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of, shown
 from trivet.fairness.counting.weights import WeightSums
+from trivet.settings import parts_of
 from trivet.wording import one_line, quote, rows_hold
 
 __all__ = [
@@ -169,6 +170,9 @@ def assemble(source: Source, question: Question) -> GroupCounts:
             "two or more are compared. Name another column, or give all rows."
         )
     counted = question.cut is not None or question.y_pred is None
+    question, also = _of_several(question, named, counted=counted)
+    if also:
+        named = [_with_one_name(each, question.positive or "", also, counted=counted) for each in named]
     labels = {each.label for each in named} if question.y_true is not None else set[str]()
     predictions = set[str]() if counted else {each.prediction for each in named}
     _require_few_classes(len(labels), "label", question.y_true)
@@ -205,6 +209,7 @@ def assemble(source: Source, question: Question) -> GroupCounts:
         classes,
         table,
         folded,
+        also=also,
         labelled=question.y_true is not None,
         weights=_weights(named, cells, shape, design) if design.weighted else None,
     )
@@ -322,7 +327,8 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
         found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
             f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out of the "
-            "table; those without a sensitive value can be a group, or dropped (missing: group, drop)."
+            "table; those without a sensitive value can be a group, or dropped (missing: group, drop), and "
+            "those without a label, a prediction or a score dropped (missing outcome: drop)."
         )
 
 
@@ -381,6 +387,32 @@ def _is_coded(names: set[str]) -> bool:
     return names <= {*_NUMBERS, *_TRUTHS}
 
 
+def _of_several(
+    question: Question, named: Sequence[_Named], *, counted: bool
+) -> tuple[Question, tuple[str, ...]]:
+    """Return a question with the first of several positive values, typed ``V,V``, and the others."""
+    text = question.positive
+    if text is None or "," not in text:
+        return question, ()
+    names = {each.label for each in named} | (set() if counted else {each.prediction for each in named})
+    parts = [name_of(part) or "" for part in parts_of(text)]
+    if text in names or not names.intersection(parts):
+        return question, ()
+    for part in parts:
+        if part not in names:
+            known = _listed([name for (name,) in in_order((name,) for name in names)])
+            raise UsageError(f"no label or prediction is {quote(part)}; there are {known}.")
+    first, *others = dict.fromkeys(parts)
+    return replace(question, positive=first), tuple(others)
+
+
+def _with_one_name(each: _Named, positive: str, also: Sequence[str], *, counted: bool) -> _Named:
+    """Return a row in which every positive value has the name of the first."""
+    label = positive if each.label in also else each.label
+    prediction = positive if not counted and each.prediction in also else each.prediction
+    return each._replace(label=label, prediction=prediction)
+
+
 def _require_positive(positive: str, labels: set[str], predictions: set[str], question: Question) -> None:
     """Refuse a positive class that no label has, or no prediction with values that labels lack."""
     # Predictions that are all one of the other labels are those of a model that selects nobody.
@@ -397,9 +429,10 @@ def _require_positive(positive: str, labels: set[str], predictions: set[str], qu
         also = ""
         if positive in other:
             also = f", while some {'predictions' if names is labels else 'labels'} are"
+        both = quote(f"{positive},{near or max(names)}")
         raise UsageError(
-            f"no {what} in {quote(column)} is {quote(positive)}{also}; there are {listed}.{hint} Write "
-            "labels and predictions alike, and name as positive a value of both."
+            f"no {what} in {quote(column)} is {quote(positive)}{also}; there are {listed}.{hint} Name a "
+            f"value of each as positive, as in {both}, or write them alike."
         )
 
 

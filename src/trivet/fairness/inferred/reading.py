@@ -173,7 +173,7 @@ class _Asked:
             )
         )
         name = counts.classes[1]
-        return (name, {"1": "true", "true": "1"}.get(name, name))
+        return (name, {"1": "true", "true": "1"}.get(name, name), *counts.also)
 
 
 def _matrix(groups: list[str], rates: Mapping[tuple[str, str], float]) -> NDArray[np.float64]:

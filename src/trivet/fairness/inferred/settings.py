@@ -18,7 +18,7 @@ class InferredOptions(Settings):
     Attributes
     ----------
     inferred : Columns of the probability that a row is of a group, GROUP=COL,GROUP=COL: bounds of disparities
-        in place of an audit. What they lack of 1 is one more group.
+        in place of an audit. Where they sum to less than 1, the rest is one more group.
     error_rates : How often the sensitive column is wrong, TRUE:INFERRED=RATE and more with commas, such as
         f:m=0.08,m:f=0.05: bounds of disparities between the true groups, in place of an audit.
     """

@@ -1,7 +1,7 @@
 """Suppression of small cells: an audit, or a bias audit, without counts below a number or ways to them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
     COMPARED,
+    MISSING_OUTCOME,
     NAMED,
     REFERENCE,
     AttributeAudit,
@@ -34,6 +35,7 @@ __all__ = [
     "LEFT_OUT",
     "REFERENCE_WITHHELD",
     "WHY_WITHHELD",
+    "published_cautions",
     "published_note",
     "suppressed",
     "suppression_reason",
@@ -131,7 +133,19 @@ def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = N
     return replace(
         audit,
         attributes=attributes,
-        cautions=tuple(_cautions(audit.cautions, fewest, hidden=hidden, small=small)),
+        cautions=tuple(
+            published_cautions(
+                audit.cautions,
+                fewest,
+                f"Counts below {fewest}, and figures that would let them be computed, are withheld. Totals "
+                "and verdicts are of all rows.",
+                hidden=hidden,
+                tells=lambda caution: (
+                    (hidden and caution.kind not in _HARMLESS)
+                    or (small and caution.kind in {"folded values", "spelling"})
+                ),
+            )
+        ),
         folded=() if small else audit.folded,
         reason=_reason(audit.verdict, fewest) if hidden else audit.reason,
         subgroups=None,
@@ -407,21 +421,25 @@ def _number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
+def published_cautions(
+    cautions: Sequence[Caution],
+    fewest: int,
+    withheld: str,
+    *,
+    hidden: bool,
+    tells: Callable[[Caution], bool] = lambda _caution: False,
+) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
     dropped = False
     for caution in cautions:
         message = published_note(caution.message, fewest, hidden=hidden)
-        tells = message is None or (hidden and caution.kind not in _HARMLESS)
-        if message is None or tells or (small and caution.kind in {"folded values", "spelling"}):
+        if message is None or tells(caution):
             dropped = True
+            if caution.kind == MISSING_OUTCOME:
+                yield Caution(caution.kind, "Rows without an outcome are left out; how many is withheld.")
         else:
             yield replace(caution, message=message)
     if dropped:
         yield Caution("suppressed", LEFT_OUT.format(fewest=fewest))
     if hidden:
-        yield Caution(
-            "suppressed",
-            f"Counts below {fewest}, and figures that would let them be computed, are withheld. Totals and "
-            "verdicts are of all rows.",
-        )
+        yield Caution("suppressed", withheld)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from trivet.fairness.columns import Group
+from trivet.fairness.counting.naming import group_name
 from trivet.wording import one_line
 
 __all__ = ["MITIGATIONS", "changed_labels", "drawn_classifiers", "proxies", "thresholds", "weights"]
@@ -47,8 +48,13 @@ def thresholds(mitigated: Any) -> str:
     rows = f"fitted on {len(mitigated.validation_rows_):,} validation rows"
     if len(found) > MOST_THRESHOLDS:
         return f"{len(found)} thresholds {rows}"
-    shown = ", ".join(f"{one_line(group)}: {_threshold(value)}" for group, value in found.items())
+    between = "; " if any(isinstance(group, tuple) for group in found) else ", "
+    shown = between.join(f"{_called(group)}: {_threshold(value)}" for group, value in found.items())
     return f"thresholds {shown}, {rows}"
+
+
+def _called(group: Any) -> str:
+    return one_line(group_name([str(value) for value in group] if isinstance(group, tuple) else [str(group)]))
 
 
 def _threshold(value: Any) -> str:

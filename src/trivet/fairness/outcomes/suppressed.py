@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import NAMED, REFERENCE, Caution, WithheldGroup
+from trivet.fairness.auditing.results import NAMED, REFERENCE, WithheldGroup
 from trivet.fairness.law.protection import WITHHELD, Line, protect
 from trivet.fairness.law.suppression import (
-    LEFT_OUT,
     REFERENCE_WITHHELD,
     WHY_WITHHELD,
-    published_note,
+    published_cautions,
     suppression_reason,
 )
 from trivet.fairness.outcomes.comparing import farthest, leading, reason_of
@@ -68,7 +67,15 @@ def suppressed_amounts(audit: AmountAudit, rows: NumberRows, fewest: int) -> Amo
     return replace(
         audit,
         attributes=attributes,
-        cautions=tuple(_cautions(audit.cautions, fewest, hidden=some)),
+        cautions=tuple(
+            published_cautions(
+                audit.cautions,
+                fewest,
+                f"Groups of fewer than {fewest} rows, and others that would let their rows be computed, are "
+                "withheld. The verdict is of all rows.",
+                hidden=some,
+            )
+        ),
         reason=reason_of(shown, len(attributes)),
         suppressed_below=fewest,
     )
@@ -124,21 +131,3 @@ def _adjusted(group: GroupAmounts, comparisons: int) -> GroupAmounts:
     return (
         group if group.p_value is None else replace(group, p_adjusted=min(1.0, comparisons * group.p_value))
     )
-
-
-def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool) -> Iterator[Caution]:
-    dropped = False
-    for caution in cautions:
-        message = published_note(caution.message, fewest, hidden=hidden)
-        if message is None:
-            dropped = True
-        else:
-            yield replace(caution, message=message)
-    if dropped:
-        yield Caution("suppressed", LEFT_OUT.format(fewest=fewest))
-    if hidden:
-        yield Caution(
-            "suppressed",
-            f"Groups of fewer than {fewest} rows, and others that would let their rows be computed, are "
-            "withheld. The verdict is of all rows.",
-        )

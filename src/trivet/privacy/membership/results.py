@@ -179,7 +179,7 @@ class ClaimAudit:
     Attributes
     ----------
     epsilon, delta : The claim; epsilon above 0, delta in [0, 1).
-    claim : ``epsilon-delta``, or ``gaussian`` where it is claimed to tell no more than Gaussian noise.
+    claim : ``epsilon-delta``, or ``gaussian`` where it is the privacy of Gaussian noise.
     verdict : ``violates`` where `epsilon_lower` exceeds `epsilon`, else ``consistent``, which proves nothing.
     epsilon_lower : The largest bound: the true epsilon at `delta` is at least this, at confidence `level`.
     best : What shows it, as the `by` of its test.

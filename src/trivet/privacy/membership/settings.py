@@ -23,7 +23,7 @@ class ModelRows(Settings):
     ----------
     label : Of a table: the column that the model predicts.
     positive : Of a table: predict this value of the label against all others.
-    group : Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    group : Protected columns, COL or COL,COL, whose groups are compared in exposure; gender for Adult.
     unit : Of a table: the column that says whose row it is. All rows of a person are then inside or outside
         together, and the person is what is attacked; without it each row counts as a person.
     ignore : Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and
@@ -56,9 +56,9 @@ class ModelOptions(ModelRows):
     epsilon : Epsilon that is claimed for the training, which planted rows and the attacks test; each row is
         then inside by the toss of a coin.
     delta : Delta of the claim, at which epsilon is bounded; above 0 for a gaussian claim.
-    claim : What is claimed of the training: a bare epsilon and delta; or gaussian, to tell no more than
-        Gaussian noise does, as DP-SGD claims, of which the same guesses refute more.
-    fdr : False discovery rate of the list of exposed members: the share of it that are none, at most, on
+    claim : What is claimed of the training: a bare epsilon and delta; or gaussian, the privacy of Gaussian
+        noise, as DP-SGD claims, which the same guesses refute more easily.
+    fdr : False discovery rate of the list of exposed members: the largest share of non-members in it, on
         average.
     device : Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is
         one. Each worker has a network there. Results are the same bit for bit on the processor only.

@@ -24,13 +24,13 @@ from trivet.effects.results import (
 )
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import name_rows
+from trivet.report.figures.labels import write_undefined
 from trivet.report.figures.style import (
     ATTACKED,
     CORRECTED,
     INK,
     PAGE_WIDTH,
     PUBLISHED,
-    PUBLISHED_TEXT,
     SMALL,
     drawn_name,
     drawn_text,
@@ -158,17 +158,8 @@ def _draw_column(axes: Axes, cells: Sequence[Effect | None]) -> None:
     axes.axvline(0, color=INK, linewidth=0.6, zorder=0.5)
     for place, effect in enumerate(cells):
         if effect is None or effect.outcome == NOT_MEASURED or effect.change is None:
-            text = "" if effect is None else "not measured"
-            axes.annotate(
-                text,
-                (0.5, place),
-                xycoords=axes.get_yaxis_transform(),
-                ha="center",
-                va="center",
-                fontsize=SMALL,
-                color=PUBLISHED_TEXT,
-                backgroundcolor="white",
-            )
+            if effect is not None:
+                write_undefined(axes, place, NOT_MEASURED)
             continue
         mark, color, filling = _MARKS[effect.outcome]
         if effect.low is not None and effect.high is not None:
@@ -266,16 +257,7 @@ def _draw_axis(axes: Axes, frontier: Frontier, number: int) -> None:
     for place, point in enumerate(frontier.points):
         figure = point.figures[number]
         if figure.value is None:
-            axes.annotate(
-                "not measured",
-                (0.5, place),
-                xycoords=axes.get_yaxis_transform(),
-                ha="center",
-                va="center",
-                fontsize=SMALL,
-                color=PUBLISHED_TEXT,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )
+            write_undefined(axes, place, NOT_MEASURED)
             continue
         mark, color, filling, _ = _PLACES[point.on_frontier]
         if figure.low is not None and figure.high is not None:

@@ -127,16 +127,17 @@ def write_above(axes: Axes, text: str, x: float) -> None:
     )
 
 
-def write_undefined(axes: Axes, place: float) -> None:
-    """Write in the middle of a row that its value is undefined."""
+def write_undefined(axes: Axes, place: float, text: str = UNDEFINED) -> None:
+    """Write in the middle of a row why it has no mark; nothing of the axes shows behind it."""
     axes.annotate(
-        UNDEFINED,
+        text,
         (0.5, place),
         xycoords=axes.get_yaxis_transform(),
         ha="center",
         va="center",
         fontsize=SMALL,
         color=PUBLISHED_TEXT,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
     )
 
 

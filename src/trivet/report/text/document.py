@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from trivet.errors import ReportError
 from trivet.report.text import tree
-from trivet.report.text.places import keep_what_belongs, repeat_rows, shorten_tables
+from trivet.report.text.places import keep_what_belongs, repeat_rows, shorten_tables, spell_estimates
 from trivet.report.text.tree import read_markdown
 from trivet.report.text.values import Value, make_value, refuse_collisions
 
@@ -335,7 +335,8 @@ def read_templates(*folders: Path) -> dict[str, str]:
         if not found:
             raise ReportError(f"No prose found: expected Markdown files (*.md) in {folder}.")
         files += found
-    return {file.name: file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name)}
+    files.sort(key=lambda file: file.name)
+    return {file.name: spell_estimates(file.read_text(encoding="utf-8")) for file in files}
 
 
 def read_prose(*folders: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ patterns with spaces between, the items of each follow one another.
 """
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,41 @@ from trivet.errors import ReportError
 from trivet.place import EVERY, find, join, parse, spelling, spread
 from trivet.report.text import tree
 
-__all__ = ["MOST_ROWS", "shorten_tables"]
+__all__ = ["MOST_ROWS", "shorten_tables", "spell_estimates"]
+
+#: Short for a value of the record with its interval, or an interval alone, bracketed or not.
+_SHORT: Final = re.compile(
+    r'\[\]\{(?P<kind>estimate|interval|bracketed)="(?P<path>[^"]+)"(?P<format> f="[^"]*")?\}'
+)
+
+
+def spell_estimates(prose: str) -> str:
+    """Write out what ``estimate``, ``interval`` and ``bracketed`` stand for, as values and conditions.
+
+    ``[]{estimate="place"}`` is the value there, or *undefined*, and its interval in brackets, of which an
+    end can be missing. ``[]{interval="place."}`` is the interval between ``place.low`` and ``place.high``.
+    """
+
+    def spelt(short: re.Match[str]) -> str:
+        kind, path, spec = short["kind"], short["path"], short["format"] or ""
+        if kind != "estimate":
+            return _ends(path, spec, *(("(", ")") if kind == "bracketed" else ("", "")))
+        value = f"{path}.value"
+        told = f'[[]{{v="{value}"{spec}}}]{{when="{value}"}}[undefined]{{when="{path}" unless="{value}"}}'
+        return f"{told} {_ends(f'{path}.', spec, '(', ')')}"
+
+    return _SHORT.sub(spelt, prose)
+
+
+def _ends(path: str, spec: str, begin: str, end: str) -> str:
+    low, high = f"{path}low", f"{path}high"
+    from_low, to_high = f'[]{{v="{low}"{spec}}}', f'[]{{v="{high}"{spec}}}'
+    return (
+        f'[{begin}{from_low}\\ to\\ {to_high}{end}]{{when="{low};{high}"}}'
+        f'[{begin}from\\ {from_low}{end}]{{when="{low}" unless="{high}"}}'
+        f'[{begin}up\\ to\\ {to_high}{end}]{{when="{high}" unless="{low}"}}'
+    )
+
 
 _WHOLE = "@"
 _ITEM = "@."

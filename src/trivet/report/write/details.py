@@ -121,7 +121,7 @@ def _finding(writer: Writer, line: Line, *, listed: bool) -> tree.Node:
     finding = line.finding
     head = {"t": "Strong", "c": [writer.said(f"{finding.level.capitalize()}: {_ended(finding.title)}")]}
     told = [writer.said(f" {finding.message}")]
-    if not listed:
+    if line.value and not listed:
         required = f"; required: {line.required}" if line.required else ""
         told.append(writer.said(f" {line.told}{required}."))
     if finding.decision:

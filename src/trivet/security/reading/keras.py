@@ -86,7 +86,12 @@ def _held(groups: Mapping[str, Any], objects: Mapping[str, Any]) -> Iterator[tup
             continue
         last = path.rpartition("/")[2]
         if names := _weight_names(group):  # until Keras 3, and its `.h5`
-            yield last, path, [(each, objects[f"{path}/{each}"]) for each in names]
+            parts: dict[str, Variables] = {}
+            for each in names:  # a network within the network is one group, whose names tell its layers
+                parts.setdefault(each.rpartition("/")[0], []).append((each, objects[f"{path}/{each}"]))
+            for part, variables in parts.items():
+                own = last if len(parts) == 1 else part.rpartition("/")[2]
+                yield own, path if len(parts) == 1 else f"{path}/{part}", variables
         elif last == "vars" and len(group):
             inside = sorted((int(key), objects[f"{path}/{key}"]) for key in group)
             place = path.removesuffix("/vars")

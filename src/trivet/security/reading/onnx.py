@@ -6,8 +6,8 @@ of `trivet.work.confined`; the conversion sees only what the child has written.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -92,8 +92,8 @@ def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None =
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = onnx.load_model(child.file(PREPARED))
-            _add_converters(onnx, model)
-            network = onnx2torch.convert(model).float()
+            with _later_versions(onnx, model):
+                network = onnx2torch.convert(model).float()
     except Exception as error:  # onnx and onnx2torch complain in many ways
         raise _unreadable(name, error) from error
     return Program(network, batch, tuple(sizes))
@@ -131,7 +131,8 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {first_line(error)})."
+        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {first_line(error)}). If it runs "
+        "elsewhere, give its state dict, and --arch for the code of its network."
     )
 
 
@@ -250,9 +251,14 @@ WIDENED: Final[dict[str, str | None]] = {
     **dict.fromkeys(
         ("Add", "Sub", "Mul", "Div", "Sqrt", "MatMul", "Gemm", "Concat", "Softmax", "Elu", "Split")
     ),
+    **dict.fromkeys(("Shape", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "ConvTranspose", "Round", "Selu")),
+    **dict.fromkeys(("InstanceNormalization", "IsInf", "IsNaN", "EyeLike", "GreaterOrEqual", "LessOrEqual")),
+    **dict.fromkeys(("Softplus", "Softsign", "Pad")),
     "Reshape": "allowzero",
     "AveragePool": "dilations",
 }
+#: Inputs of a `Pad` that has no axes of its own.
+PADDING: Final = 3
 #: The oldest version that the widened ones go back to.
 UNIFIED: Final = 13
 
@@ -329,23 +335,39 @@ def _gelu(onnx: Any, model: Any, node: Any) -> list[Any]:
     ]
 
 
-def _add_converters(onnx: Any, model: Any) -> None:
-    """Let onnx2torch convert later versions of operators that differ from an earlier one in nothing here."""
+@contextmanager
+def _later_versions(onnx: Any, model: Any) -> Generator[None]:
+    """Let onnx2torch convert later versions of operators that differ from an earlier one in nothing here.
+
+    Its converters are those of the whole process, and the next network may use what was added to an operator.
+    """
     registry = import_module("onnx2torch.node_converters.registry")
+    converters: dict[Any, Any] = registry._CONVERTER_REGISTRY  # noqa: SLF001 - it has no way to take one out
+    own = dict(converters)
     opset = next((each.version for each in model.opset_import if each.domain in DOMAINS), 1)
-    for node in model.graph.node:
-        added = WIDENED.get(node.op_type)
-        known = node.op_type in REDUCTIONS or node.op_type in WIDENED
-        if not known or any(each.name == added and _is_set(each) for each in node.attribute):
-            continue
-        since = onnx.defs.get_schema(node.op_type, opset).since_version
-        oldest = 1 if node.op_type in REDUCTIONS else UNIFIED
+    operators = {node.op_type for node in model.graph.node} & (REDUCTIONS | WIDENED.keys())
+    for operator in operators - {node.op_type for node in model.graph.node if _says_more(node)}:
+        since = onnx.defs.get_schema(operator, opset).since_version
+        oldest = 1 if operator in REDUCTIONS else UNIFIED
         for version in range(since, oldest - 1, -1):
             with suppress(NotImplementedError):
-                converter = registry.get_converter(node.op_type, version)
+                converter = registry.get_converter(operator, version)
                 if version != since:
-                    registry.add_converter(node.op_type, since)(converter)
+                    registry.add_converter(operator, since)(converter)
                 break
+    try:
+        yield
+    finally:
+        converters.clear()
+        converters.update(own)
+
+
+def _says_more(node: Any) -> bool:
+    """Return True if an operator uses what a version after 13 added to it."""
+    if node.op_type == "Pad":
+        return len(node.input) > PADDING and node.input[PADDING] != ""
+    added = WIDENED.get(node.op_type)
+    return any(each.name == added and _is_set(each) for each in node.attribute)
 
 
 def _is_set(attribute: Any) -> bool:

@@ -327,8 +327,9 @@ def calibrated(
 def _uncalibrated(clean: BenchmarkRate, profile: str) -> str:
     other = "" if profile == "standard" else ", measured with the profile standard"
     return (
-        "uncalibrated: it rests on a model of clean networks. Of the clean networks of this project's "
-        f"benchmark the scan accuses {shown_rate(clean)}{other}."
+        "uncalibrated: its chances come from a model of clean networks, not from clean networks of this "
+        "architecture, which --reference names. On this project's benchmark the scan accuses "
+        f"{shown_rate(clean)} clean networks{other}."
     )
 
 

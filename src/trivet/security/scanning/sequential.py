@@ -269,7 +269,7 @@ def judge_scan(
         return Judgement(
             "no evidence",
             None,
-            f"As many clean labels give evidence this strong with a chance of {_chance(p_value)}.",
+            f"A clean network gives evidence this strong with a chance of {_chance(p_value)}.",
         )
     agree = inversion.label == margin.label
     named = sorted((o for o in opinions if o.p_value is not None), key=lambda opinion: opinion.p_value or 0.0)
