@@ -675,9 +675,10 @@ def _by_class(
 def _largest_loss(classes: Sequence[ClassChange]) -> Change:
     worst = min(classes, key=lambda each: each.change)
     worse = sum(each.outcome == "worse" for each in classes)
+    lose = "none loses" if not worse else "1 class loses" if worse == 1 else f"{worse} classes lose"
     note = (
-        f"It is class {worst.name}; the intervals of all {len(classes)} classes hold at once, and {worse} "
-        f"{'class loses' if worse == 1 else 'classes lose'} measurably."
+        f"It is class {worst.name}; the intervals of all {len(classes)} classes hold at once, and {lose} "
+        "measurably."
     )
     return Change(worst.before, worst.after, worst.change, worst.low, worst.high, note=note)
 

@@ -224,3 +224,11 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path):
     path.write_text("sex,race,score\nf,a,good\nm,b,0.5\n")
     with pytest.raises(DataError, match="should be numbers; 1 row holds no number"):
         bias_audit(path, sex="sex", race="race", score="score")
+
+
+def test_categories_that_differ_in_spelling_alone_are_named():
+    races = ["White", "white", "Black", None] * 20
+    table = pd.DataFrame({"sex": ["f", "m"] * 40, "race": races, "hired": [1, 0, 0, 1] * 20})
+    found = bias_audit(table, sex="sex", race="race", prediction="hired")
+    (note,) = [each for each in found.notes if "spelling" in each]
+    assert "'White', 'white'" in note

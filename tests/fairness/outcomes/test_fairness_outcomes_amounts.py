@@ -290,3 +290,13 @@ def test_the_verdict_names_the_group_shown_to_be_unlike_and_the_list_says_that_i
     assert len(unsettled) > 1
     assert audit.reason.startswith(f"{attribute}: {group} has ")
     assert "; and 11 more groups." in audit.cautions[0].message
+
+
+def test_groups_that_differ_in_spelling_alone_are_named(people):
+    frame, _ = people
+    frame = frame.assign(sex=np.where(frame.index % 5 == 0, frame.sex.str.upper(), frame.sex))
+    found = audit_outcome(frame, outcome="limit", sensitive="sex")
+    (said,) = [each.message for each in found.cautions if each.kind == "spelling"]
+    assert said.startswith(
+        "'sex' has values that differ in spelling alone and are groups of their own: 'F', 'f'"
+    )

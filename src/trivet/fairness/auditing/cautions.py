@@ -1,6 +1,5 @@
 """Cautions of an audit: all that the counts and the rows give reason to say before its figures."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -8,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.fairness.auditing.features import LEAKING_AUC, LEAKING_SHARE, TellingColumns
+from trivet.fairness.auditing.group_names import AS_MISSING, SHOWN, caution_groups, listed
 from trivet.fairness.auditing.groups import area_bounds
 from trivet.fairness.auditing.results import AttributeAudit, Caution
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.counting.naming import shown
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, share_interval
 from trivet.fairness.metrics.scores import group_aucs
@@ -24,13 +23,6 @@ __all__ = ["caution_counts", "caution_proxies", "caution_rows"]
 TELLING_AUC: Final = 0.7
 #: Share of test rows with a twin among the training rows from which on it is said.
 MANY_TWINS: Final = 0.01
-SHOWN: Final = 5
-#: Characters that are often left out or added: blanks, hyphens, dots, and those that nobody sees.
-_BLANK: Final = " _-.\u00ad\u200b\u200e\u200f\ufeff"
-#: How missing values are often written, in lower case.
-_AS_MISSING: Final = frozenset(
-    {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "-1", "unknown", "missing"}
-)
 
 
 def caution_counts(
@@ -39,7 +31,11 @@ def caution_counts(
     """Say what the counts give reason to say: nobody selected, odd labels and groups, small groups."""
     found = [*_folded(counts), *_all_alike(counts, cut)]
     blind = any(each.kind in {"nobody selected", "everybody selected"} for each in found)
-    found += [*_labels_alike(counts), *_group_spellings(counts), *_reversed_predictions(counts)]
+    found += [
+        *_labels_alike(counts),
+        *caution_groups(counts.columns, counts.groups),
+        *_reversed_predictions(counts),
+    ]
     if not blind and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
             Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
@@ -54,7 +50,7 @@ def caution_counts(
             found.append(
                 Caution(
                     "small group",
-                    f"{one_line(attribute.name)}: {_listed(small)} with no more than {LARGE} rows selected, "
+                    f"{one_line(attribute.name)}: {listed(small)} with no more than {LARGE} rows selected, "
                     "or not selected; their rates rest on these few rows, so that intervals can be wide.",
                 )
             )
@@ -74,7 +70,7 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
             each.value: f", nearly {quote(positive)}"
             if nearest(positive, [each.value])
             else ", as a missing value is often written"
-            if each.value.casefold() in _AS_MISSING
+            if each.value.casefold() in AS_MISSING
             else ""
             for each in values
         }
@@ -103,35 +99,6 @@ def _labels_alike(counts: GroupCounts) -> Iterator[Caution]:
             f"{which} {quote(counts.classes[1])}, so that nothing is known of errors among the others. Check "
             "the column of the label, and which value is positive.",
         )
-
-
-def _group_spellings(counts: GroupCounts) -> Iterator[Caution]:
-    """Name values of a sensitive column that may be one group, and those that may be missing ones."""
-    for place, column in enumerate(counts.columns):
-        values = sorted({group[place] for group in counts.groups})
-        spelled: dict[str, list[str]] = {}
-        for value in values:
-            spelled.setdefault(_spelling(value), []).append(value)
-        alike = [name for names in spelled.values() if len(names) > 1 for name in names]
-        if alike:
-            yield Caution(
-                "spelling",
-                f"{quote(column)} has values that differ in spelling alone and are groups of their own: "
-                f"{_listed(alike)}. Write alike what is one group.",
-            )
-        absent = [value for value in values if value.casefold() in _AS_MISSING]
-        if absent:
-            yield Caution(
-                "missing groups",
-                f"{quote(column)} has groups that are named as a missing value is often written: "
-                f"{_listed(absent)}. Where a value is missing there, leave such rows out with --exclude.",
-            )
-
-
-def _spelling(value: str) -> str:
-    """Return a value without what differs in spelling alone: case, blanks, hyphens, forms of a letter."""
-    folded = unicodedata.normalize("NFKC", value).casefold()
-    return "".join(letter for letter in folded if letter not in _BLANK) or value
 
 
 def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
@@ -234,9 +201,7 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
             f"{left(telling.prediction)}",
         )
     if telling.keys:
-        yield Caution(
-            "key", f"{_listed(telling.keys)}: a value of its own in every row. {left(telling.keys)}"
-        )
+        yield Caution("key", f"{listed(telling.keys)}: a value of its own in every row. {left(telling.keys)}")
 
 
 def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]:
@@ -286,9 +251,4 @@ def _twins_by_chance(values: NDArray[np.float64]) -> float:
 
 
 def _alone(names: Sequence[str]) -> str:
-    return f"{'' if len(names) == 1 else 'Each of '}{_listed(names)} alone tells"
-
-
-def _listed(names: Sequence[str]) -> str:
-    listed = ", ".join(map(shown, names[:SHOWN]))
-    return listed if len(names) <= SHOWN else f"{listed} and {len(names) - SHOWN} more"
+    return f"{'' if len(names) == 1 else 'Each of '}{listed(names)} alone tells"

@@ -109,23 +109,6 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     return dict(zip(columns, values, strict=True))
 
 
-def constant_columns(
-    columns: Sequence[str], groups: Sequence[tuple[str, ...]], privileged: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Say which columns have one value in every row; a UsageError where another one is privileged."""
-    notes: list[str] = []
-    for column, own in zip(columns, zip(*groups, strict=True), strict=True):
-        if len(set(own)) > 1:
-            continue
-        if name_of(privileged.get(column)) not in {None, own[0]}:
-            raise UsageError(
-                f"no row has the privileged value {quote(privileged[column])} in {one_line(column)}; there "
-                f"is {one_line(own[0])}."
-            )
-        notes.append(f"{quote(column)} is {quote(own[0])} in every row, so that there are no groups by it.")
-    return tuple(notes)
-
-
 def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[int, str]:
     """Return the place of the reference group, and why it is this one."""
     if privileged:

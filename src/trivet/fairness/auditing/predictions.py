@@ -10,11 +10,11 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.band import worst_verdict
 from trivet.fairness.auditing.cautions import caution_counts, caution_proxies, caution_rows
 from trivet.fairness.auditing.features import TellingColumns, explain_by_feature, telling_columns
+from trivet.fairness.auditing.group_names import constant_columns
 from trivet.fairness.auditing.groups import (
     audit_attribute,
     audit_scores,
     choose_reference,
-    constant_columns,
     most_disparate_group,
     named_values,
 )

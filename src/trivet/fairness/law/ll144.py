@@ -1,13 +1,14 @@
 """The summary of results that New York City's Local Law 144 of 2021 asks for (6 RCNY 5-300 to 5-304)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.band import judged
+from trivet.fairness.auditing.group_names import caution_groups
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import SMALLEST_SHARE
@@ -132,6 +133,12 @@ def bias_audit(
     )
 
 
+def _spellings(sex: str, race: str, cells: Cells) -> Iterator[str]:
+    """Name categories that differ in spelling alone."""
+    named = [(own[0] or "", own[1] or "") for own in cells]
+    yield from (each.message for each in caution_groups((sex, race), named) if each.kind == "spelling")
+
+
 def summary_of(
     tallies: Tallies,
     *,
@@ -195,7 +202,7 @@ def summary_of(
         tables=tables,
         missing=tuple(sentence for sentence, value in stated.items() if value is None),
         limits=LIMITS,
-        notes=notes,
+        notes=(*notes, *_spellings(sex, race, cells)),
     )
 
 

@@ -1,11 +1,12 @@
 """Audit of a table's amounts, rankings or classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from trivet.errors import UsageError
-from trivet.fairness.auditing.groups import constant_columns, named_values
+from trivet.fairness.auditing.group_names import caution_groups, constant_columns
+from trivet.fairness.auditing.groups import named_values
 from trivet.fairness.auditing.settings import TableOptions, TableSettings
 from trivet.fairness.auditing.table import design_of, shape_of
 from trivet.fairness.counting.group_counts import group_counts
@@ -44,16 +45,26 @@ def audit_outcomes(
             )
             progress("audit", None)
             constant = constant_columns(counts.columns, counts.groups, named)
-            return audit_classes(counts, settings, data=settings.table, notes=(*constant, *notes))
+            found = audit_classes(counts, settings, data=settings.table, notes=(*constant, *notes))
+            return _with_groups(found, counts.columns, counts.groups)
         rows = read_numbers(
             shaped, settings.outcome or settings.rank or "", settings, query=settings.query, notes=notes
         )
     progress("audit", None)
     rows = replace(rows, notes=(*constant_columns(rows.columns, rows.values, named), *rows.notes))
-    if settings.outcome is not None:
+    if settings.outcome is None:
+        found = audit_rankings(rows, settings, data=settings.table, seed=seed)
+    else:
         found = audit_amounts(rows, settings, data=settings.table, seed=seed)
-        return found if settings.suppress is None else suppressed_amounts(found, rows, settings.suppress)
-    return audit_rankings(rows, settings, data=settings.table, seed=seed)
+        if settings.suppress is not None:
+            found = suppressed_amounts(found, rows, settings.suppress)
+    return _with_groups(found, rows.columns, rows.values)
+
+
+def _with_groups(
+    found: OutcomeAudit, columns: Sequence[str], groups: Sequence[tuple[str, ...]]
+) -> OutcomeAudit:
+    return replace(found, cautions=(*found.cautions, *caution_groups(columns, groups)))
 
 
 def audit_outcome(
