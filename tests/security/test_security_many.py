@@ -4,6 +4,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -16,6 +17,7 @@ from many_runs import (
     small_images,
 )
 
+from trivet.datasets import load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import InputContract
 from trivet.security.reading.parts import file_sha256
@@ -58,10 +60,23 @@ def folder(tmp_path):
     return root
 
 
+IMAGES = {}
+
+
+def load_once(source, **settings):
+    """Load images as `load_images` does, those of the same file once for all tests."""
+    path = Path(source)
+    key = (path.name, path.read_bytes() if path.is_file() else None, *settings.items())
+    if key not in IMAGES:
+        IMAGES[key] = load_images(source, **settings)
+    return IMAGES[key]
+
+
 @pytest.fixture
 def scanned(monkeypatch):
     """Files in the order in which they are scanned, by a scan that believes what they say."""
     paths = []
+    monkeypatch.setattr(many, "load_images", load_once)
 
     def believe(_job, path):
         paths.append(path.name)
