@@ -12,7 +12,7 @@ from trivet.config import load_config, sections_of
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 
 OWN = "[audit]\nstudy = false\n"
-QUERIES = "[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+QUERIES = "[privacy.plan]\nepsilon = 0.1\ndelta = 1e-5\n[[privacy.plan.queries]]\ncells = 3\n"
 TABLE = (
     '[fairness.table]\ntable = "{data}"\nlabel = "{label}"\nprediction = "{prediction}"\n'
     'sensitive = ["gender", "race"]\n'
@@ -82,6 +82,27 @@ def test_the_table_its_columns_groups_and_metrics_are_looked_for(tmp_path):
     assert lacks(tmp_path, text, own(fairness=FairnessLeg(audit=fewer))) == (
         "no groups by 'race' (sensitive in [fairness.table])",
     )
+
+
+def test_groups_are_looked_for_one_by_one_and_yardsticks_have_to_be_the_same(tmp_path):
+    audit = example_audit()
+    text = OWN + table(audit)
+    crossed = replace(audit, attributes=tuple(each for each in audit.attributes if len(each.columns) > 1))
+    assert crossed.attributes
+    assert lacks(tmp_path, text, own(fairness=FairnessLeg(audit=crossed))) == (
+        "no groups by 'gender' (sensitive in [fairness.table])",
+        "no groups by 'race' (sensitive in [fairness.table])",
+    )
+    wide = own(fairness=FairnessLeg(audit=replace(audit, four_fifths=0.1)))
+    assert lacks(tmp_path, text, wide) == ("0.1 as its four-fifths and not 0.8 ([fairness.table])",)
+    assert lacks(tmp_path, text + "four_fifths = 0.1\n", wide) == ()
+
+
+def test_a_plan_with_another_budget_is_another_plan(tmp_path):
+    planned = own(privacy=PrivacyLeg(plan=replace(example_plan(), epsilon=7.0)))
+    assert lacks(tmp_path, OWN + QUERIES.replace("= 0.1", "= 7.0"), planned) == ()
+    (said,) = lacks(tmp_path, OWN + QUERIES, planned)
+    assert said == "a plan with epsilon 7.0 and not 0.1 ([privacy.plan])"
 
 
 def test_effects_and_a_scan_are_looked_for(tmp_path):

@@ -46,13 +46,14 @@ def records():
         ("fairness.audit.cautions.0.kind", "caution of adult.csv"),
         ("fairness.comparison.models.1.disparate_impact", "disparate impact with massaging"),
         ("fairness.audit.attributes.*.groups.*.disparate_impact", "disparate impact of adult.csv"),
-        ("effects.effects.1.change", "change of {1.column} with {1.row}"),
+        ("effects.effects.1.change", "change of the {1.measurement} with {1.intervention}"),
     ],
 )
 def test_a_measurement_is_named_by_measure_and_subject(records, place, name):
     record = records[1]
-    effects = record["effects"]["effects"]
-    name = re.sub(r"\{(\d)\.(\w+)\}", lambda found: effects[int(found[1])][found[2]], name)
+    matrix = record["effects"]
+    titles = {each["name"]: each["title"] for each in (*matrix["interventions"], *matrix["measurements"])}
+    name = re.sub(r"\{(\d)\.(\w+)\}", lambda found: titles[matrix["effects"][int(found[1])][found[2]]], name)
     assert named_place(record, place) == name
 
 

@@ -46,13 +46,13 @@ def place(tmp_path_factory):
     (folder / "audit.toml").write_text(
         "[audit]\nstudy = false\n[security.scan]\ncheckpoint = 'demo'\nimages = 'mnist'\n"
         "[fairness.table]\ntable = 'adult'\nsensitive = ['gender']\nestimator = 'logistic'\n"
-        "[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+        "[privacy.plan]\nepsilon = 0.1\ndelta = 1e-5\n[[privacy.plan.queries]]\ncells = 3\n"
         f'[policy]\nrequire = ["{MET}", "{MISSED}", "{UNKNOWN}"]\n'
         '[[policy.waivers]]\nrule = "privacy.mechanism"\nreason = "known since May"\nexpires = 9999-01-01\n'
         '[[policy.waivers]]\nrule = "privacy.budget"\nreason = "needless"\nexpires = 2020-01-01\n'
     )
     (folder / "plan.toml").write_text(
-        "[audit]\nstudy = false\nout = 'planned'\n[privacy.plan]\nepsilon = 1.0\n"
+        "[audit]\nstudy = false\nout = 'planned'\n[privacy.plan]\nepsilon = 0.1\ndelta = 1e-5\n"
         '[[privacy.plan.queries]]\ncells = 3\n[policy]\nrequire = ["privacy.plan.epsilon <= 1"]\n'
     )
     (folder / "bad.toml").write_text("[audit]\nstudy = 3\n")

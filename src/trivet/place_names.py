@@ -11,6 +11,8 @@ __all__ = ["named_place", "short_name"]
 
 #: Characters of a name within a sentence.
 NAME_CHARACTERS: Final = 60
+#: Of a title that is a sentence's part, with two names in it.
+WHOLE: Final = 160
 #: Item of a list: the field that names it, and in which words.
 _ITEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -270,7 +272,10 @@ def _effect(record: Mapping[str, Any], steps: Sequence[str]) -> str:
     if not isinstance(effect, Mapping):
         return ""
     words = " ".join(step.replace("_", " ") for step in steps[3:]) or "effect"
-    return f"{words} of {short_name(effect['column'])} with {short_name(effect['row'])}"
+    matrix: Mapping[str, Any] = _found(record, "effects")
+    titles = {each["name"]: each["title"] for each in (*matrix["interventions"], *matrix["measurements"])}
+    figure, remedy = (titles.get(effect[name], effect[name]) for name in ("measurement", "intervention"))
+    return f"{words} of the {one_line(figure, limit=WHOLE)} with {one_line(remedy, limit=WHOLE)}"
 
 
 def _is_of(place: str, beginning: str) -> bool:

@@ -78,6 +78,8 @@ TRIGGERS = "triggers.safetensors"
 DECISIONS = "decisions.safetensors"
 #: A bit for each of a hundred million rows, and more.
 MOST_DECISION_BYTES: Final = 2**24
+#: Drawn from the record.
+REPORT_FILES: Final = ("report.html", "report.pdf", "report.tex", "macros.tex")
 #: Weights of a repaired network.
 WEIGHTS = "repaired.safetensors"
 

@@ -296,7 +296,7 @@ def test_rows_without_a_label_or_a_prediction_are_refused_or_left_out_and_counte
     assert found.attributes[0].groups == same.attributes[0].groups
     (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
     assert said.message == "Left out: 2 rows of 8 without 'y' or 'p'; of 'sex' 'f' 2 of 4."
-    assert said.amount == 2
+    assert said.amount == found.left_out == 2
 
 
 def test_rows_without_a_score_are_left_out_before_the_cut_is_placed(tmp_path):
@@ -326,7 +326,7 @@ def test_how_many_rows_lack_an_outcome_is_withheld_with_small_counts(tmp_path):
     found = audited(write(tmp_path, f"sex,p\n{rows}"), "sex", missing_outcome="drop", suppress=10)
     (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
     assert said.message == "Rows without an outcome are left out; how many is withheld."
-    assert said.amount is None
+    assert said.amount is found.left_out is None
 
 
 def test_where_nothing_is_compared_with_outcomes_the_option_is_refused(tmp_path):

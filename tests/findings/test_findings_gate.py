@@ -9,6 +9,7 @@ import yaml
 from cyclopts import App
 from junit_schema import complaints
 
+from example_evidence import audited as audited_table
 from example_records import example_own_record
 from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, GATES, findings_schema
@@ -151,7 +152,7 @@ def test_a_record_without_a_leg_that_the_configuration_describes_is_not_judged(g
     config = tmp_path / "audit.toml"
     config.write_text(
         "[audit]\nstudy = false\n[security.scan]\ncheckpoint = 'demo'\nimages = 'mnist'\n"
-        "[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+        "[privacy.plan]\nepsilon = 0.1\ndelta = 1e-5\n[[privacy.plan.queries]]\ncells = 3\n"
     )
     with pytest.raises(RecordError, match="has no security leg, which the configuration describes"):
         gate(tmp_path, "--config", config)
@@ -160,3 +161,18 @@ def test_a_record_without_a_leg_that_the_configuration_describes_is_not_judged(g
         gate(tmp_path, "--config", config)
     config.write_text("[audit]\nlegs = ['privacy', 'fairness']\n")
     assert gate(tmp_path, "--config", config)[0] == 1
+
+
+def test_a_record_of_weights_or_data_that_changed_since_is_not_judged_as_of_them(gate, tmp_path, monkeypatch):
+    """Else a hook on commits would let new data in by the audit of the old."""
+    monkeypatch.chdir(tmp_path)
+    place = audited_table(tmp_path)
+    assert gate(place, "--config", tmp_path / "audit.toml")[0] == 1
+    table = tmp_path / "data" / "loans.csv"
+    content = table.read_text()
+    table.write_text(content + "M,yes,yes\n")
+    with pytest.raises(RecordError, match=r"of other content than these have by now.*loans\.csv"):
+        gate(place, "--config", tmp_path / "audit.toml")
+    assert gate(place)[0] == 1
+    table.unlink()
+    assert gate(place, "--config", tmp_path / "audit.toml")[0] == 1

@@ -590,6 +590,27 @@ TABLE = {
         {"policy.baseline.1"},
         {"policy.baseline.1": "gone"},
     ),
+    "a pass by rows left out": (
+        record(replace(FAIR, left_out=40)),
+        "",
+        record(replace(UNFAIR, left_out=10)),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass by rows left out, of which the number is withheld": (
+        record(replace(FAIR, left_out=None)),
+        "",
+        record(UNFAIR),
+        {"policy.baseline.1"},
+        {"policy.baseline.1": "gone"},
+    ),
+    "a pass with fewer rows left out": (
+        record(replace(FAIR, left_out=10)),
+        "",
+        record(replace(UNFAIR, left_out=40)),
+        set(),
+        {"policy.baseline.1": "fixed"},
+    ),
     "a pass by a quicker scan": (
         record(network=profiled("quick", verdict="no evidence")),
         "",

@@ -183,3 +183,16 @@ def test_figures_that_do_not_follow_from_the_counts_are_not_paired(audits):
 
 def test_what_is_kept_of_rows_is_how_they_were_decided_alone(audits):
     assert (audits / "accepted" / DECISIONS).stat().st_size < ROWS / 8 + 1500
+
+
+def test_the_call_from_python_leaves_no_verdict_of_an_earlier_audit_in_the_folder(audits, tmp_path):
+    """Else `trivet report` and `trivet evidence` would say of this record what was found in that one."""
+    shutil.copytree(audits / "accepted", tmp_path / "out")
+    for name in ("findings.json", "report.html", "manifest.json"):
+        (tmp_path / "out" / name).write_text("PASSED")
+    trivet.run(audits / "accepted.toml", out=tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.json", DECISIONS}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("a user's own")
+    trivet.run(audits / "accepted.toml", out=tmp_path / "mine")
+    assert (tmp_path / "mine" / "report.html").read_text() == "a user's own"

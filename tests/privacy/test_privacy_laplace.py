@@ -89,13 +89,6 @@ def test_discrete_tail_is_symmetric(scale, excess):
     assert above == pytest.approx(laplace.discrete_cdf(-excess - 1, scale=scale), rel=1e-12)
 
 
-def test_perturbed_answers_follow_the_closed_form():
-    answers = laplace.perturb(500.0, scale=10.0, generator=np.random.default_rng(0), size=50_000)
-    assert stats.kstest(answers, stats.laplace(500.0, 10.0).cdf).pvalue > 0.01
-    share = float(np.mean(answers > 505.0))
-    assert share == pytest.approx(laplace.tail(505.0, location=500.0, scale=10.0), abs=0.01)
-
-
 def test_perturbed_integers_follow_the_discrete_tail():
     answers = laplace.perturb_integer(500, scale=10.0, generator=np.random.default_rng(0), size=50_000)
     assert answers.dtype == np.int64
@@ -105,9 +98,9 @@ def test_perturbed_integers_follow_the_discrete_tail():
 
 
 def test_the_same_generator_state_gives_the_same_answers():
-    for draw in (laplace.perturb, laplace.perturb_integer):
-        first, second = (draw(500, scale=3.0, generator=np.random.default_rng(7), size=20) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
+    draw = laplace.perturb_integer
+    first, second = (draw(500, scale=3.0, generator=np.random.default_rng(7), size=20) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])

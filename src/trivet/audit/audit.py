@@ -20,8 +20,12 @@ from trivet.audit.effects import audit_effects
 from trivet.audit.parts import LegDone, Parts, Progress
 from trivet.config import AuditConfig
 from trivet.errors import UsageError
+from trivet.findings import FINDINGS_FILES
 from trivet.record import (
     DECISIONS,
+    MANIFEST,
+    METRICS,
+    REPORT_FILES,
     SCHEMA_VERSION,
     WEIGHTS,
     AuditInfo,
@@ -33,6 +37,7 @@ from trivet.record import (
 )
 from trivet.result import Result
 from trivet.verdict import LEGS
+from trivet.work.result_files import remove_result
 
 __all__ = ["Audit", "run_audit", "save_audit"]
 
@@ -94,7 +99,7 @@ def run_audit(
     results = {leg: legs[leg].result if leg in legs else None for leg in LEGS}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
-    decisions = legs["fairness"].decisions if "fairness" in legs else {}
+    decisions = {name: array for done in legs.values() for name, array in done.decisions.items()}
     digest = hashlib.sha256(arrays_bytes(decisions)).hexdigest() if decisions else None
     return Audit(
         AuditRecord(SCHEMA_VERSION, info, **results, effects=effects, decisions=digest),
@@ -107,7 +112,13 @@ def run_audit(
 
 
 def save_audit(done: Audit, folder: Path) -> tuple[Path, ...]:
-    """Write the record, and the arrays beside it that there are."""
+    """Write the record, and the arrays beside it that there are.
+
+    What an earlier audit left in the folder beside its record goes: its verdict is not that of this one.
+    """
+    if (folder / METRICS).exists():
+        for name in (*FINDINGS_FILES, *REPORT_FILES, MANIFEST):
+            remove_result(folder / name)
     return (
         *save_record(done.record, done.triggers, folder),
         *save_arrays(done.weights, folder / WEIGHTS),
@@ -120,7 +131,14 @@ def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, An
     study = config.audit.study
     kept = {"parts": parts, "progress": progress}
     return {
-        "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
+        "security": partial(
+            audit_security,
+            config.security,
+            study=study,
+            seed=config.audit.seed,
+            baseline=config.policy.baseline,
+            **kept,
+        ),
         "privacy": partial(audit_privacy, config.privacy, study=study, seed=config.audit.seed, **kept),
         "fairness": partial(
             audit_fairness, config.fairness, study=study, baseline=config.policy.baseline, **kept

@@ -194,17 +194,22 @@ def _table(
 
 
 def _decisions_in(folder: Path) -> "Decisions | None":
-    """Return the decisions that an audit kept; None where it kept none."""
+    """Return the decisions on a table that an audit kept; None where it kept none."""
+    from trivet.fairness.auditing.same_rows import Decisions  # noqa: PLC0415 - only a baseline needs it
+
+    return Decisions.from_arrays(_kept_in(folder))
+
+
+def _kept_in(folder: Path) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays by which an audit is paired with later ones; none where it kept none."""
     import safetensors  # noqa: PLC0415 - only a baseline needs it
     import safetensors.numpy  # noqa: PLC0415
 
-    from trivet.fairness.auditing.same_rows import Decisions  # noqa: PLC0415
-
     content = read_decisions(folder, load_record(folder).decisions)
     try:
-        return None if content is None else Decisions.from_arrays(safetensors.numpy.load(content))
+        return {} if content is None else safetensors.numpy.load(content)
     except (ValueError, safetensors.SafetensorError):
-        return None
+        return {}
 
 
 def _study_fairness(
@@ -246,14 +251,24 @@ STUDY_REPAIRS: Final = ("unlearn", "fine-tune")
 
 
 def audit_security(
-    section: SecuritySection, *, study: bool, seed: int, parts: Parts, progress: Progress
+    section: SecuritySection,
+    *,
+    study: bool,
+    seed: int,
+    parts: Parts,
+    progress: Progress,
+    baseline: Path | None = None,
 ) -> LegDone[SecurityAudit]:
-    """Scan a network and repair what is suspected; each step is a part."""
+    """Scan a network and repair what is suspected; each step is a part.
+
+    What it makes of the images is paired with what a baseline's network made of the same.
+    """
     import torch  # noqa: PLC0415 - each leg is loaded only when it runs
 
     from trivet.security.calls import load_scanned, repair_suspect, scan_again  # noqa: PLC0415 - as above
     from trivet.security.scanning.many import images_sha256  # noqa: PLC0415
     from trivet.security.scanning.reference import REFERENCE, load_reference  # noqa: PLC0415
+    from trivet.security.scanning.same_images import joined, right_of  # noqa: PLC0415
     from trivet.security.scanning.scan import scan  # noqa: PLC0415
 
     settings = section.scan
@@ -326,7 +341,11 @@ def audit_security(
     inputs = {info.name: info.sha256}
     if reference is not None:
         inputs[f"{reference.name}/{REFERENCE}"] = reference.sha256
-    return LegDone(audit, inputs, triggers, weights)
+    right = right_of(found, subject.checkpoint.model)
+    digest = None if baseline is None else path_digest(baseline / METRICS)
+    if baseline is not None and digest is not None:
+        audit = replace(audit, paired=joined(digest, _kept_in(baseline), right))
+    return LegDone(audit, inputs, triggers, weights, right)
 
 
 def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":

@@ -6,11 +6,15 @@ from typing import Any, Final
 
 from trivet.config import AuditConfig
 from trivet.fairness.auditing.settings import TableSettings
+from trivet.fairness.measures.registry import SELECTION
+from trivet.place import spelling
 from trivet.wording import quote
 
 __all__ = ["lacking"]
 
 Record = Mapping[str, Any]
+#: Settings of a table that stand in the record as they were given.
+_YARDSTICKS: Final = ("four_fifths", "level", "favourable", "weight", "strata", "cluster", "count")
 #: Sections that judge an audit and describe none.
 _JUDGING: Final = frozenset({"policy"})
 
@@ -50,6 +54,8 @@ def _security(config: AuditConfig, security: Record) -> Iterator[str]:
         return
     if (scan := security["scan"]) is None:
         yield "no scan ([security.scan])"
+    elif scan["profile"] != (wanted := config.security.scan.profile):
+        yield f"a scan by the profile {scan['profile']} and not {wanted} ([security.scan])"
     elif scan["suspected_label"] is not None and config.security.scan.repair and security["repair"] is None:
         yield "no repair (repair in [security.scan])"
 
@@ -59,6 +65,10 @@ def _privacy(config: AuditConfig, privacy: Record) -> Iterator[str]:
     for name, part in (("plan", "plan"), ("training", "training"), ("model", "membership")):
         if getattr(section, name) is not None and privacy[part] is None:
             yield f"no {part} ([privacy.{name}])"
+    if section.plan is not None and privacy["plan"] is not None:
+        for name in ("epsilon", "delta"):
+            if (found := privacy["plan"][name]) != (wanted := getattr(section.plan, name)):
+                yield f"a plan with {name} {_said(found)} and not {_said(wanted)} ([privacy.plan])"
     there = len(privacy["mechanisms"]) + len(privacy["code"]) + (privacy["membership"] is not None)
     wanted = len(section.audits) + (section.model is not None)
     if section.audits and there < wanted:
@@ -81,26 +91,32 @@ def _fairness(config: AuditConfig, fairness: Record) -> Iterator[str]:
         return
     if table.estimator is None:
         yield from _of_another(table, audit)
-    columns = {name for each in audit["attributes"] for name in each["columns"]}
+    alone = {each["columns"][0] for each in audit["attributes"] if len(each["columns"]) == 1}
     for name in table.sensitive:
-        if name not in columns:
+        if name not in alone:
             yield f"no groups by {quote(name)} (sensitive in [fairness.table])"
     metrics = {each["metric"] for attribute in audit["attributes"] for each in attribute["measures"]}
-    for name in table.metric:
-        if name not in metrics:
+    for name in table.metric or (SELECTION,):
+        if metrics and name not in metrics:
             yield f"no {quote(name)} (metric in [fairness.table])"
 
 
 def _of_another(table: TableSettings, audit: Record) -> Iterator[str]:
-    """Yield which column or table was audited in the place of the one that is described."""
-    described = {
+    """Yield what was audited, or which yardstick was taken, in the place of what is described."""
+    described: dict[str, Any] = {
         "data": Path(table.table).name,
         "label": table.label or "",
         "prediction": table.prediction or table.score or table.selected or "",
+        **{name: getattr(table, name) for name in _YARDSTICKS},
     }
     for name, wanted in described.items():
         if audit[name] != wanted:
-            yield f"{quote(audit[name])} as its {name} and not {quote(wanted)} ([fairness.table])"
+            called = name.replace("_", "-")
+            yield f"{_said(audit[name])} as its {called} and not {_said(wanted)} ([fairness.table])"
+
+
+def _said(value: Any) -> str:
+    return quote(value) if isinstance(value, str) else spelling(value)
 
 
 _PARTS: Final = {"security": _security, "privacy": _privacy, "fairness": _fairness}

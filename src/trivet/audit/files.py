@@ -3,16 +3,18 @@
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.audit.by_leg import FOLDER, TABLE, path_digest
 from trivet.config import AuditConfig
+from trivet.errors import TrivetError
 from trivet.fairness.auditing.settings import ADULT
 from trivet.record import METRICS
 from trivet.work.own_code import OWN_CODE
 
-__all__ = ["invocation_of"]
+__all__ = ["changed_since", "invocation_of"]
 
 #: Endings of settings that name a file or an algorithm.
 _SETTING_FILES: Final = (".json", ".toml")
@@ -57,8 +59,40 @@ def invocation_of(
     }
 
 
+def changed_since(config: AuditConfig, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the files of a configuration that are not what an audit read, by its manifest.
+
+    A file that is not here, and one of an audit whose manifest has no digests, shows nothing.
+
+    Parameters
+    ----------
+    config
+        A configuration, whose weights, data, settings and code are looked at.
+    manifest
+        Of a finished audit.
+    """
+    read = manifest.get("files")
+    if not isinstance(read, Mapping):
+        return ()
+    known = set(read.values())
+    here: list[Path] = []
+    with suppress(TrivetError, OSError):  # weights in several parts, of which one is not here
+        here += _audited(config)
+    digests = {file: path_digest(file) for file in here}
+    return tuple(str(file) for file, digest in digests.items() if digest is not None and digest not in known)
+
+
 def _files(config: AuditConfig) -> Iterator[Path]:
     """Yield every path that an audit reads; some of them may be names of what is embedded."""
+    yield from _audited(config)
+    if (accepted := config.policy.baseline) is not None:
+        from trivet.findings.baseline import FINDINGS  # noqa: PLC0415 - SciPy, and only a baseline needs it
+
+        yield from (accepted / name for name in (METRICS, FINDINGS) if (accepted / name).is_file())
+
+
+def _audited(config: AuditConfig) -> Iterator[Path]:
+    """Yield the paths of what is audited."""
     security, fairness = config.security, config.fairness
     yield from (path for path in (security.checkpoint, security.archive) if path is not None)
     if (scan := security.scan) is not None:
@@ -81,10 +115,6 @@ def _files(config: AuditConfig) -> Iterator[Path]:
         yield from _code(model.model)
     yield from _images(config.effects.members)
     yield from (*config.privacy.audits, *fairness.audits)
-    if (accepted := config.policy.baseline) is not None:
-        from trivet.findings.baseline import FINDINGS  # noqa: PLC0415 - SciPy, and only a baseline needs it
-
-        yield from (accepted / name for name in (METRICS, FINDINGS) if (accepted / name).is_file())
 
 
 def _images(named: str | None) -> Iterator[Path]:

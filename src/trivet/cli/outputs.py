@@ -20,7 +20,6 @@ from trivet.work.result_files import make_folder, make_subfolder
 
 __all__ = [
     "RECORD_FILES",
-    "REPORT_FILES",
     "SCAN_FILES",
     "SUMMARY",
     "draw",
@@ -102,7 +101,6 @@ def _bears_mark(path: Path) -> bool:
 FIGURES = "figures"
 SUMMARY = "summary.json"
 SCAN_FILES = ("scan.html", "scan.json", "scan-triggers.safetensors")
-REPORT_FILES = ("report.html", "report.pdf", "report.tex", "macros.tex")
 #: So many are drawn here before another process has loaded matplotlib.
 FEW_FIGURES: Final = 12
 RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, DECISIONS, MANIFEST, *FINDINGS_FILES)

@@ -16,10 +16,10 @@ from rich.table import Table
 from trivet.audit import keep_parts, run_audit, save_audit
 from trivet.audit.by_leg import path_digest
 from trivet.audit.described import lacking
-from trivet.audit.files import invocation_of
+from trivet.audit.files import changed_since, invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
-from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder
+from trivet.cli.outputs import RECORD_FILES, draw, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
     marked,
@@ -38,7 +38,9 @@ from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
 from trivet.record import (
+    MANIFEST,
     METRICS,
+    REPORT_FILES,
     as_json,
     load_record,
     make_manifest,
@@ -135,6 +137,7 @@ def gate(
     plain = as_json(record)
     if settings is not None and config is not None:
         _refuse_lacking(folder, lacking(settings, sections_of(config), plain))
+        _refuse_changed(folder, changed_since(settings, read_manifest(folder)))
     found = gating.findings(plain)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
@@ -159,6 +162,16 @@ def _refuse_lacking(folder: Path, missing: Sequence[str]) -> None:
         raise RecordError(
             f"{one_line(folder, limit=500)} has {', '.join(missing)}, which the configuration describes, so "
             "nothing is known of it. Run the audit again, or give a file that has a [policy] alone."
+        )
+
+
+def _refuse_changed(folder: Path, changed: Sequence[str]) -> None:
+    """Refuse the record of other weights, data or code than the configuration names now."""
+    if changed:
+        raise RecordError(
+            f"{one_line(folder, limit=500)} is an audit of other content than these have by now, as the "
+            f"SHA-256 in {MANIFEST} shows: {one_line(', '.join(changed), limit=500)}. Run the audit again, "
+            "or give a file that has a [policy] alone."
         )
 
 

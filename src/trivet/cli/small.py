@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from trivet.cli.commands import command_of_commands
 from trivet.cli.options import Json, RandomSeed, Workers, command
-from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
+from trivet.cli.outputs import draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import (
     keep_freed_memory,
     path_text,
@@ -29,6 +29,7 @@ from trivet.findings.formats import kept_findings
 from trivet.findings.summary import made_of
 from trivet.record import (
     METRICS,
+    REPORT_FILES,
     AuditRecord,
     as_json,
     json_schema,

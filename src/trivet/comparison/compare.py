@@ -20,7 +20,7 @@ from trivet.comparison.judge import (
     judge_pair,
     manifest_changes,
 )
-from trivet.comparison.paired import paired_of, same_rows
+from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, NEXT_FIELD, Pair, pairs
 from trivet.comparison.results import (
     ADDED,
@@ -182,6 +182,9 @@ LIMITS: Final = (
 PAIRED: Final = (
     "The second audit was paired with the first: differences of ratios and differences between groups by a "
     "share of the same rows are paired. Of everything else holds what follows."
+)
+PAIRED_IMAGES: Final = (
+    "Both networks classified the same images, and the difference of their clean accuracies is paired."
 )
 DIGEST_CHARACTERS: Final = 12
 #: The parts of which there can be several.
@@ -424,7 +427,12 @@ def _told_apart(changes: Sequence[Change]) -> list[Change]:
 
 
 def _limits(before: ReadAudit, after: ReadAudit) -> str:
-    return LIMITS if same_rows(after.record, before.digest) is None else f"{PAIRED} {LIMITS}"
+    said = [
+        text
+        for text, same in ((PAIRED, same_rows), (PAIRED_IMAGES, same_images))
+        if same(after.record, before.digest) is not None
+    ]
+    return " ".join([*said, LIMITS])
 
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:

@@ -340,7 +340,7 @@ def is_verdict(steps: tuple[Step, ...]) -> bool:
 
 _AUDIT: Final = (
     "data rows label positive negative prediction cut four_fifths level "
-    "favourable weight strata cluster count suppressed_below"
+    "favourable weight strata cluster count suppressed_below left_out"
 )
 _COMPARISON: Final = (
     "estimator features columns reference train_rows test_rows validation repeats kept seed weight"

@@ -72,7 +72,7 @@ def _statement(axes: Sequence[FrontierAxis], points: Sequence[FrontierPoint]) ->
         return f"No remedy was measured in all of {figures}."
     said = f"By the estimates, and in {figures} taken together, nothing is better than {listed(best)}."
     if not beaten:
-        return said
+        return f"By the estimates, and in {figures} taken together, none of these is outdone: {listed(best)}."
     named, are = listed(beaten), "is" if len(beaten) == 1 else "are"
     return (
         f"{said} {named[:1].upper()}{named[1:]} {are} outdone: another is as good in all of these and better "

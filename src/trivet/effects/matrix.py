@@ -330,11 +330,12 @@ def _of_mitigations(
         by_construction=mitigations.BY_CONSTRUCTION,
     )
     facts: dict[str, int | str] = {}
-    if len(found) >= FEWEST_SAMPLES:
+    measured = sum(len(each) > 1 for each in found)  # with a remedy and without one
+    if measured >= FEWEST_SAMPLES:
         facts = {
             "table": subject.name,
             "rows": sum(map(len, samples)),
-            "samples": len(found),
+            "samples": measured,
             "models": 2 * settings.pairs,
         }
         if subject.estimator is not None:
@@ -503,7 +504,8 @@ def _weighed(kind: _Trained, training: "Training", *, level: float) -> tuple[Est
         return estimate([sample[figure.measurement.name] for sample in samples], NO_RATE)
 
     own = [each for each in kind.figures if each.family == training.family]
-    samples = [sample[training.family, training.remedy] for sample in kind.found]
+    key = training.family, training.remedy
+    samples = [sample[key] for sample in kind.found if key in sample]
     (accuracy,) = (each for each in own if each.kind == "accuracy" and each.group is None)
     exposure = [of(each) for each in own if each.kind == "scores" and each.group is None]
     disparity = [of(each) for each in own if each.kind == "gap"]

@@ -165,6 +165,7 @@ def mitigation_trainings(
                 name,
                 grouped(name, without=MITIGATIONS[name].drops_sensitive),
                 _SCORES if MITIGATIONS[name].kind == "after" else _NO_KINDS,
+                slow=MITIGATIONS[name].kind == "while",
             )
             for name in names
         ),

@@ -90,13 +90,14 @@ class Figure:
 class Training:
     """A classifier to be trained with a remedy, or without one where `remedy` is None.
 
-    `fixed` are the kinds of figures that the remedy leaves as they are.
+    `fixed` are the kinds of figures that the remedy leaves as they are; `slow` says that it fits many models.
     """
 
     family: str
     remedy: str | None
     estimator: Any
     fixed: frozenset[Kind] = frozenset()
+    slow: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,31 +224,18 @@ Found = Mapping[tuple[str, str | None], Mapping[str, float | str]]
 
 
 def _on_sample(
-    rows: Rows,
-    trainings: Sequence[Training],
-    figures: Sequence[Figure],
-    *,
-    pairs: int,
-    reference: int,
-    seed: int,
-) -> Found:
-    """Train everything on one sample, and measure it."""
+    rows: Rows, each: Training, figures: Sequence[Figure], *, pairs: int, reference: int, seed: int
+) -> Mapping[str, float | str]:
+    """Train on one sample, and measure what the remedy may move."""
+    moved = [figure for figure in figures if figure.family == each.family and figure.kind not in each.fixed]
+    if not moved:
+        return {}
     inside = halves_of(rows.labels, pairs, seed=seed)
-    found: dict[tuple[str, str | None], dict[str, float | str]] = {}
-    for each in trainings:
-        asked = [figure for figure in figures if figure.family == each.family]
-        moved = [figure for figure in asked if figure.kind not in each.fixed]
-        same = found.get((each.family, None), {})
-        try:
-            said: Mapping[str, float | str] = {}
-            if moved:
-                trained = train_pairs(each.estimator, rows.features, rows.labels, inside, seed=seed)
-                said = figures_of(rows, trained, inside, moved, reference=reference, seed=seed)
-        except TrivetError as error:
-            said = dict.fromkeys([figure.measurement.name for figure in moved], first_line(error).rstrip("."))
-        names = [figure.measurement.name for figure in asked]
-        found[each.family, each.remedy] = {name: said[name] if name in said else same[name] for name in names}
-    return found
+    try:
+        trained = train_pairs(each.estimator, rows.features, rows.labels, inside, seed=seed)
+        return figures_of(rows, trained, inside, moved, reference=reference, seed=seed)
+    except TrivetError as error:
+        return dict.fromkeys([figure.measurement.name for figure in moved], first_line(error).rstrip("."))
 
 
 def measure_trainings(
@@ -265,30 +253,29 @@ def measure_trainings(
 ) -> list[Found]:
     """Train and measure everything on every sample; the result does not depend on the processes.
 
-    Samples that are not done when `is_up` says that the time is are left out.
+    One training after the other is done on all samples, those that fit many models last. What is not done
+    when `is_up` says that the time is has no figures.
     """
-    tasks = [
-        partial(
-            _on_sample,
-            sample,
-            trainings,
-            figures,
-            pairs=pairs,
-            reference=reference,
-            seed=int(np.random.SeedSequence([seed, turn, *salt]).generate_state(1)[0]),
-        )
-        for turn, sample in enumerate(samples)
+    seeds = [
+        int(np.random.SeedSequence([seed, turn, *salt]).generate_state(1)[0]) for turn in range(len(samples))
     ]
-    done: dict[int, Found] = {}
+    tasks = {
+        (turn, each.family, each.remedy): partial(
+            _on_sample, sample, each, figures, pairs=pairs, reference=reference, seed=seeds[turn]
+        )
+        for each in sorted(trainings, key=lambda each: each.slow)
+        for turn, sample in enumerate(samples)
+    }
+    done: dict[tuple[int, str, str | None], Mapping[str, float | str]] = {}
     if workers == 1:
-        for turn, task in enumerate(tasks):
+        for key, task in tasks.items():
             if is_up():
                 break
-            done[turn] = task()
-            progress((turn + 1) / len(tasks))
+            done[key] = task()
+            progress(len(done) / len(tasks))
     else:
         with WorkerPool(min(workers, len(tasks)), initializer=partial(_find_own_code, os.getcwd())) as pool:  # noqa: PTH109
-            flying = {pool.submit(task): turn for turn, task in enumerate(tasks)}
+            flying = {pool.submit(task): key for key, task in tasks.items()}
             for future in as_completed(flying):
                 try:
                     done[flying[future]] = future.result()
@@ -300,7 +287,26 @@ def measure_trainings(
                 progress(len(done) / len(tasks))
                 if is_up():
                     break
-    return [done[turn] for turn in sorted(done)]
+    return [
+        {
+            (each.family, each.remedy): {**_left_as_it_was(each, figures, done, turn), **own}
+            for each in trainings
+            if (own := done.get((turn, each.family, each.remedy))) is not None
+        }
+        for turn in range(len(samples))
+    ]
+
+
+def _left_as_it_was(
+    each: Training,
+    figures: Sequence[Figure],
+    done: Mapping[tuple[int, str, str | None], Mapping[str, float | str]],
+    turn: int,
+) -> dict[str, float | str]:
+    """Return the figures that a remedy does not move, as they are without it."""
+    without = done.get((turn, each.family, None), {})
+    fixed = {figure.measurement.name for figure in figures if figure.kind in each.fixed}
+    return {name: value for name, value in without.items() if name in fixed}
 
 
 def _find_own_code(folder: str) -> None:
@@ -326,12 +332,15 @@ def changes_of(
     for each in trainings:
         if each.remedy is None:
             continue
+        whole = [
+            sample for sample in found if {(each.family, None), (each.family, each.remedy)} <= sample.keys()
+        ]
         for figure in figures:
             if figure.family != each.family:
                 continue
             name = figure.measurement.name
             before, after = (
-                [sample[each.family, key][name] for sample in found] for key in (None, each.remedy)
+                [sample[each.family, key][name] for sample in whole] for key in (None, each.remedy)
             )
             change = _change(before, after, kind=figure.kind, level=level, late=late)
             if figure.kind in each.fixed and change.reason is None:

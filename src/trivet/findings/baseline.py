@@ -16,7 +16,7 @@ from trivet.comparison.compare import (
     sides_text,
 )
 from trivet.comparison.judge import has_interval, judge_pair
-from trivet.comparison.paired import paired_of, same_rows
+from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
@@ -159,7 +159,8 @@ class _Against:
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
         paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
         change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
-        told = f"{_told(name, change)}{'' if paired is None else ' on the same rows'}"
+        on_same = f" on the same {'images' if pair.names[0] == 'security' else 'rows'}"
+        told = f"{_told(name, change)}{'' if paired is None else on_same}"
         if why := self._unknown(finding, ground, pair):
             return "new", f"{told}; {why}"
         why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
@@ -255,13 +256,18 @@ class _Against:
 
     def _intervals(self) -> str:
         """Say for which differences the two audits are independent samples."""
-        same = same_rows(self.here.record, self.baseline.audit.digest)
-        if same is None:
-            return UNPAIRED
-        return (
-            f"Both decided on the same {same['rows']:,} rows, {same['changed']:,} of them otherwise: "
-            "differences of rates are paired, other ones taken for those of independent samples."
-        )
+        digest, said = self.baseline.audit.digest, list[str]()
+        if (rows := same_rows(self.here.record, digest)) is not None:
+            said.append(
+                f"Both decided on the same {rows['rows']:,} rows, {rows['changed']:,} of them otherwise: "
+                "differences of rates are paired, other ones taken for those of independent samples."
+            )
+        if (images := same_images(self.here.record, digest)) is not None:
+            said.append(
+                f"Both networks classified the same {images['images']:,} images: the difference of their "
+                "clean accuracies is paired."
+            )
+        return " ".join(said) or UNPAIRED
 
     def _loosened(self) -> Iterator[str]:
         """Say what was a breach or required by the policy of the baseline, and is not by that of today."""

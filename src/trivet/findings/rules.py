@@ -100,7 +100,7 @@ _RULES: Final = (
         "trust. Ask a suspicious one a second time with `trivet scan`. No evidence is not a certificate.",
         source="Wang et al., Neural Cleanse, IEEE S&P 2019",
         uri="https://doi.org/10.1109/SP.2019.00031",
-        heading="The verdict",
+        heading="What the verdict means",
         places=("security.scan", "security.published"),
     ),
     Rule(

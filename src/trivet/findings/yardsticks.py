@@ -22,6 +22,8 @@ _Names = tuple[str, ...]
 #: Part of a record, a setting that stands elsewhere, and how it lets more of the part pass.
 _BUDGETS: Final[tuple[tuple[_Names, _Names, _Way], ...]] = (
     (("fairness", "audit"), ("fairness", "audit", "count"), "other"),
+    (("fairness", "audit"), ("fairness", "audit", "left_out"), "more"),
+    (("fairness", "comparison"), ("fairness", "comparison", "baseline", "left_out"), "more"),
     (("privacy", "published"), ("privacy", "plan", "epsilon"), "more"),
     (("privacy", "published"), ("privacy", "plan", "delta"), "more"),
     (("privacy", "plan"), ("privacy", "plan", "epsilon"), "more"),
@@ -99,10 +101,17 @@ def _same_item(setting: Pair, pair: Pair) -> bool:
 def _by(way: _Way, before: Any, after: Any) -> bool:
     if way == "other":
         return True
-    old, new = (_ORDER.index(each) if each in _ORDER else each for each in (before, after))
-    if not is_number(old) or not is_number(new):
-        return False
+    old, new = _number(before), _number(after)
+    if old is None or new is None:
+        return way == "more" and after is None and old is not None  # how many is withheld
     return new > old if way == "more" else new < old
+
+
+def _number(value: Any) -> float | None:
+    """Return the value of a setting, of a word its place in the order; None where it has none."""
+    if value in _ORDER:
+        return _ORDER.index(value)
+    return value if is_number(value) else None
 
 
 def _told(setting: Pair) -> str:

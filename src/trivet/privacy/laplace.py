@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["cdf", "discrete_cdf", "discrete_tail", "perturb", "perturb_integer", "scale", "tail"]
+__all__ = ["cdf", "discrete_cdf", "discrete_tail", "perturb_integer", "scale", "tail"]
 
 
 def scale(*, sensitivity: float, epsilon: float) -> float:
@@ -71,18 +71,6 @@ def discrete_tail(threshold: float, *, location: int = 0, scale: float) -> float
     if excess >= 0:
         return math.exp(-(excess + 1) / scale) / weight
     return 1.0 - math.exp(excess / scale) / weight
-
-
-def perturb(
-    value: float, *, scale: float, generator: "np.random.Generator", size: int
-) -> "NDArray[np.float64]":
-    """Continuous Laplace answers, for simulation only.
-
-    Never release one of these: the doubles that come out betray the true answer by their low bits
-    (Mironov 2012, "On significance of the least significant bits for differential privacy").
-    """
-    require(Positive, scale=scale)
-    return generator.laplace(value, scale, size)
 
 
 def perturb_integer(

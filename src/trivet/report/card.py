@@ -188,10 +188,13 @@ def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"{compared}: {markdown_text(attribute['verdict'])}"
             yield ""
             here = f"fairness.audit.attributes.{number}"
-            yield from _groups(record, attribute, f"{here}.groups")
+            yield from _groups(record, attribute, f"{here}.groups", _SELECTED)
             for which, measure in enumerate(attribute["measures"]):
                 if measure["metric"] != SELECTION:
-                    yield from _measure(record, measure, f"{here}.measures.{which}.groups")
+                    yield ""
+                    yield f"By {markdown_text(measure['title'])}: {markdown_text(measure['verdict'])}"
+                    yield ""
+                    yield from _groups(record, measure, f"{here}.measures.{which}.groups", _BY_METRIC)
         yield ""
         yield _sentences(audit["reason"], audit["limits"])
         yield ""
@@ -248,46 +251,32 @@ def _sentences(*texts: str) -> str:
     return " ".join(markdown_text(text, limit=PROSE_CHARACTERS) for text in texts)
 
 
-def _groups(record: Mapping[str, Any], attribute: Mapping[str, Any], place: str) -> Iterator[str]:
-    yield markdown_row("Group", "Rows", "Selection rate", "Disparate impact", "Verdict")
-    yield markdown_row(":---", "---:", "---:", "---:", ":---")
-    numbered = sorted(enumerate(attribute["groups"]), key=lambda each: _nearness(each[1]))
+#: Headings and fields of a table of groups; the last is the ratio that they are sorted by.
+_SELECTED: Final[Mapping[str, str]] = {
+    "Rows": "rows",
+    "Selection rate": "selection_rate",
+    "Disparate impact": "disparate_impact",
+}
+_BY_METRIC: Final[Mapping[str, str]] = {"Rate": "rate", "Ratio": "ratio"}
+
+
+def _groups(
+    record: Mapping[str, Any], audited: Mapping[str, Any], place: str, columns: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the groups, those farthest from parity first; the reference group comes last."""
+    yield markdown_row("Group", *columns, "Verdict")
+    yield markdown_row(":---", *["---:"] * len(columns), ":---")
+    *_, ratio = columns.values()
+    numbered = sorted(enumerate(audited["groups"]), key=lambda each: _parity(each[1][ratio]))
     for number, group in numbered[:MOST_GROUPS]:
-        yield markdown_row(
-            code_span(group["group"]),
-            f"{group['rows']:,}",
-            _number(record, f"{place}.{number}.selection_rate.value"),
-            _number(record, f"{place}.{number}.disparate_impact.value"),
-            markdown_text(group["verdict"]),
+        cells = (
+            f"{group[field]:,}" if field == "rows" else _number(record, f"{place}.{number}.{field}.value")
+            for field in columns.values()
         )
+        yield markdown_row(code_span(group["group"]), *cells, markdown_text(group["verdict"]))
     if len(numbered) > MOST_GROUPS:
         yield ""
         yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
-
-
-def _measure(record: Mapping[str, Any], measure: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield the groups by one metric, those farthest from parity first."""
-    yield ""
-    yield f"By {markdown_text(measure['title'])}: {markdown_text(measure['verdict'])}"
-    yield ""
-    yield markdown_row("Group", "Rate", "Ratio", "Verdict")
-    yield markdown_row(":---", "---:", "---:", ":---")
-    numbered = sorted(enumerate(measure["groups"]), key=lambda each: _parity(each[1]["ratio"]))
-    for number, group in numbered[:MOST_GROUPS]:
-        yield markdown_row(
-            code_span(group["group"]),
-            _number(record, f"{place}.{number}.rate.value"),
-            _number(record, f"{place}.{number}.ratio.value"),
-            markdown_text(group["verdict"]),
-        )
-    if len(numbered) > MOST_GROUPS:
-        yield ""
-        yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
-
-
-def _nearness(group: Mapping[str, Any]) -> float:
-    """Return how near to parity a group is, 1 where it is there; the reference group comes last."""
-    return _parity(group["disparate_impact"])
 
 
 def _parity(compared: Mapping[str, Any] | None) -> float:

@@ -113,6 +113,10 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
     return Verdict(what, tone_of(word), word, (reason,))
 
 
+def _own_verdict(audit: Any) -> list[Verdict]:
+    return [_judged("audit", audit.verdict, audit.reason)]
+
+
 def _training_terms(plan: TrainingPlan, guarantee: TrainingGuarantee) -> str:
     noise = f"{guarantee.noise_multiplier:.4g}"
     batches = guarantee.sampling.replace("poisson", "Poisson")
@@ -145,7 +149,7 @@ MECHANISM: Final = replace(
     file="mechanism.html",
     title=lambda audit: f"Privacy audit of {one_line(audit.name.rpartition(':')[2])}",
     record=lambda audit: {"privacy": PrivacyLeg(mechanisms=(audit,))},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=lambda audit: {"page": {"mechanism": asdict(audit), "code": None}},
 )
 MEMBERSHIP: Final = replace(
@@ -154,7 +158,7 @@ MEMBERSHIP: Final = replace(
     title=lambda audit: f"Membership audit of {one_line(audit.model)}",
     record=lambda audit: {"privacy": PrivacyLeg(membership=audit)},
     verdicts=lambda audit: [
-        _judged("audit", audit.verdict, audit.reason),
+        *_own_verdict(audit),
         *([_judged("claimed epsilon", audit.claim.verdict, audit.claim.reason)] if audit.claim else ()),
     ],
     facts=lambda _: {"page": {"mechanism": None, "code": None, "told": True}},
@@ -164,7 +168,7 @@ CODE: Final = replace(
     file="code.html",
     title=lambda audit: f"Privacy audit of {one_line(audit.name)}",
     record=lambda audit: {"privacy": PrivacyLeg(code=(audit,))},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=lambda audit: {"page": {"mechanism": None, "code": asdict(audit)}},
 )
 FAIRNESS: Final = Page(
@@ -173,7 +177,7 @@ FAIRNESS: Final = Page(
     parts=("fairness.audit", "fairness.comparison"),
     title=lambda audit: f"Fairness audit of {one_line(audit.data)}",
     record=lambda audit: {"fairness": FairnessLeg(audit)},
-    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
 )
 #: Of a comparison of mitigations; what was requested comes first, and behind it the audit without any.
 MITIGATIONS: Final = replace(
@@ -200,7 +204,7 @@ WATCH: Final = Page(
     parts=("watch",),
     title=lambda watch: f"Watch over {one_line(', '.join(watch.data))}",
     record=lambda watch: {"watch": watch},
-    verdicts=lambda watch: [_judged("watch", watch.verdict, watch.reason)],
+    verdicts=_own_verdict,
     facts=watch_facts,
 )
 #: Of groups that are only inferred.
@@ -210,7 +214,7 @@ INFERRED: Final = Page(
     parts=(),
     title=lambda audit: f"Inferred groups of {one_line(audit.data)}",
     record=lambda _: {},
-    verdicts=lambda audit: [_judged("bounds", audit.verdict, audit.reason)],
+    verdicts=_own_verdict,
     facts=inferred_facts,
 )
 

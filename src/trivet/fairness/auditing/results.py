@@ -335,6 +335,7 @@ class FairnessAudit(
     other_metrics : What the verdict is about beside ratios of selection rates, in words.
     subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
     suppressed_below : Counts of groups below this number are suppressed; None where none are.
+    left_out : Rows left out for want of a label, a prediction or a score; None where that is withheld.
     """
 
     data: str
@@ -364,6 +365,7 @@ class FairnessAudit(
     other_metrics: tuple[str, ...] = ()
     subgroups: SubgroupSearch | None = None
     suppressed_below: int | None = None
+    left_out: int | None = 0
 
 
 @dataclass(frozen=True)

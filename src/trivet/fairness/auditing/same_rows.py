@@ -68,7 +68,9 @@ class Decisions:
             if packed.dtype != np.uint8 or packed.ndim != 1 or len(packed) != (rows + 7) // 8:
                 return None
             digests = {
-                name: array.tobytes().hex() for name, array in arrays.items() if name not in {_ROWS, _DECIDED}
+                name: array.tobytes().hex()
+                for name, array in arrays.items()
+                if name in {_LABELS, _GROUPS} or name.startswith(_COLUMN)
             }
             labels, groups = digests.pop(_LABELS), digests.pop(_GROUPS)
         except (KeyError, ValueError, TypeError):

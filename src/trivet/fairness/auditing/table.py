@@ -141,7 +141,11 @@ def _compare(
         return compared
     return replace(
         compared,
-        baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
+        baseline=replace(
+            compared.baseline,
+            cautions=(*noted, *compared.baseline.cautions),
+            left_out=_left_out(noted),
+        ),
     )
 
 
@@ -313,6 +317,7 @@ def _audit(
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
+    audited = replace(audited, left_out=_left_out(cautions))
     audited = audited if searched is None else replace(audited, subgroups=searched)
     return audited if settings.suppress is None else suppressed(audited, settings.suppress, counts)
 
@@ -354,6 +359,11 @@ def shape_of(settings: TableOptions) -> Shape:
             if name is not None and settings.missing_outcome == "drop"
         ],
     )
+
+
+def _left_out(cautions: Sequence[Caution]) -> int:
+    """Return the number of rows that a caution says are left out for want of an outcome."""
+    return int(sum(each.amount or 0 for each in cautions if each.kind == MISSING_OUTCOME))
 
 
 def _without_outcome(opened: Table, shape: Shape, amount: str | None = None) -> tuple[Caution, ...]:

@@ -130,22 +130,25 @@ def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = N
         for number, attribute in enumerate(audit.attributes)
     )
     small = any(value.rows < fewest for value in audit.folded)
+    cautions = tuple(
+        published_cautions(
+            audit.cautions,
+            fewest,
+            f"Counts below {fewest}, and figures that would let them be computed, are withheld. Totals "
+            "and verdicts are of all rows.",
+            hidden=hidden,
+            tells=lambda caution: (
+                (hidden and caution.kind not in _HARMLESS)
+                or (small and caution.kind in {"folded values", "spelling"})
+            ),
+        )
+    )
+    withheld = any(each.kind == MISSING_OUTCOME and each.amount is None for each in cautions)
     return replace(
         audit,
         attributes=attributes,
-        cautions=tuple(
-            published_cautions(
-                audit.cautions,
-                fewest,
-                f"Counts below {fewest}, and figures that would let them be computed, are withheld. Totals "
-                "and verdicts are of all rows.",
-                hidden=hidden,
-                tells=lambda caution: (
-                    (hidden and caution.kind not in _HARMLESS)
-                    or (small and caution.kind in {"folded values", "spelling"})
-                ),
-            )
-        ),
+        cautions=cautions,
+        left_out=None if withheld else audit.left_out,
         folded=() if small else audit.folded,
         reason=_reason(audit.verdict, fewest) if hidden else audit.reason,
         subgroups=None,

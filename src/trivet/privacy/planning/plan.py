@@ -132,12 +132,12 @@ def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, 
         merit = "without a delta epsilons simply add up, whatever the theorem"
     elif compared.mechanism == "gaussian":
         merit = "the answers are too few for the square root in the Gaussian's loss to pay"
-    rival = f"{LABELS[compared.mechanism]} needs" if others else f"{spoken(compared)} asks for"
-    close = ", which is hardly more" if _deviation(compared) <= deviation * (1 + _SAME) else ""
-    return (
-        f"{subject} has the least {measure}, {_figure(deviation)}, "
-        f"where {rival} {_figure(_deviation(compared))}{close}: {merit}."
-    )
+    rival = LABELS[compared.mechanism] if others else spoken(compared)
+    verb = "needs" if others else "asks for"
+    than = f"where {rival} {verb} {_figure(_deviation(compared))}"
+    if _deviation(compared) <= deviation * (1 + _SAME):
+        than = f"hardly less than {rival}"
+    return f"{subject} has the least {measure}, {_figure(deviation)}, {than}: {merit}."
 
 
 def spoken(row: PlannedRow | SpentRow) -> str:

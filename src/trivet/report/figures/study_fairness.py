@@ -11,6 +11,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import ModelOutcome
 from trivet.record import FairnessLeg
 from trivet.report.figures.figure import FigureRow
+from trivet.report.figures.groups import write_at_edge
 from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -210,17 +211,7 @@ def _measure(
             continue
         axes.plot(_ends(value, interval), [place, place], color=color, linewidth=1.0)
         axes.plot(value, place, "o", color=color)
-        axes.annotate(
-            signed(value, digits=4),
-            (1.0, place),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(26, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=SMALL,
-            annotation_clip=False,
-        )
+        write_at_edge(axes, signed(value, digits=4), place, right=True)
     axes.margins(x=0.12)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -24,6 +24,7 @@ __all__ = [
     "LabelScan",
     "ManyResult",
     "ManyRow",
+    "SameImages",
     "ScanResult",
     "SecurityAudit",
     "Skipped",
@@ -44,6 +45,25 @@ class ImagesInfo:
     shape: tuple[int, int, int]  # channels, height, width
     notes: tuple[str, ...] = ()
     sha256: str | None = None  # of pixels and labels, whatever the file; None in earlier results
+
+
+@dataclass(frozen=True)
+class SameImages:
+    """A baseline's network and this one on the same images.
+
+    Attributes
+    ----------
+    baseline
+        SHA-256 of the baseline's ``metrics.json``.
+    images
+        Those of the clean accuracy under the best contract.
+    counts
+        Images that both classify rightly, the baseline's alone, this one alone, and neither.
+    """
+
+    baseline: str
+    images: int
+    counts: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -444,6 +464,8 @@ class SecurityAudit:
         What was tried to remove the backdoor; None where no repair was requested, or nothing was suspected.
     published
         The same network by the published procedure; None without the built-in study.
+    paired
+        A baseline's network on the same images; None without a baseline, or where its images are others.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -452,3 +474,4 @@ class SecurityAudit:
     strip: Strip | None = None
     repair: RepairResult | None = None
     published: PublishedSecurity | None = None
+    paired: SameImages | None = None

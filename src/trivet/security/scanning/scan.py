@@ -181,7 +181,7 @@ def scan(
             f"{len(images)} images of {images.name} are too few: on half of them a network of {classes} "
             "classes that is always right cannot be distinguished from one that guesses. Give more."
         )
-    probe = held_out.take(np.arange(min(work.probed, len(held_out))))
+    probe = probed(held_out, profile)
     check = check_contract(network, probe, declared, screened=work.screened)
     if is_near_chance(check, classes, len(probe)):
         raise DataError(
@@ -208,6 +208,11 @@ def scan(
         seed=seed,
         progress=progress,
     )
+
+
+def probed(held_out: ImageSet, profile: str) -> ImageSet:
+    """Return the images that the input contract, and the clean accuracy under it, are measured on."""
+    return held_out.take(np.arange(min(SCAN_PROFILES[profile].probed, len(held_out))))
 
 
 def _check_kinds(checkpoint: object, images: object) -> None:
