@@ -1,7 +1,7 @@
 """Two scans of the same images: which of them each network classifies rightly, and how often both do."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
