@@ -201,6 +201,8 @@ def test_several_values_can_be_positive_and_are_named():
     assert said[1].startswith("Counted as not 'yes' are of the label 'no' (2 rows)")
     with pytest.raises(UsageError, match=r"no label or prediction is '2'; there are '0', '1', 'no', 'yes'"):
         counted(labels, predictions, "yes,2")
+    with pytest.raises(UsageError, match=r"no label or prediction is 'no'; there are '0', '1'"):
+        group_counts(None, None, predictions, SEX, positive="1,no")
     # A value with a comma is one value; with a cut a label 1 is no prediction of 1.
     commas = ["good, really", "bad"] * 2
     assert counted(commas, commas, "good, really").also == ()
