@@ -6,6 +6,7 @@ and answers with the exit code. A fork costs milliseconds where a new interprete
 """
 
 import atexit
+import contextlib
 import dataclasses
 import gc
 import importlib
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 import trivet
+from trivet.errors import UsageError
 
 #: What commands import when they are called, besides trivet's own modules; PyTorch's compiler is loaded by
 #: the first optimiser.
@@ -32,7 +34,8 @@ def serve():
     own = (found.name for found in pkgutil.walk_packages(trivet.__path__, "trivet."))
     for name in (*LOADED, *own):
         if name != "trivet.__main__":
-            importlib.import_module(name)
+            with contextlib.suppress(ImportError, UsageError):  # an extra that is not installed
+                importlib.import_module(name)
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
