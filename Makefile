@@ -13,6 +13,9 @@ COMPUTED := $(foreach part, activations adapter attack contract detection evalua
 	kinds outputs refine repair* scanning search* sequential* stamping training trigger zoo, \
 	$(wildcard tests/security/test_security_$(part).py)) $(wildcard tests/reproduction/test_security_*.py)
 
+# Hundreds of processes start in the tests; each would compile every module again where none may be kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-isa lint bench docs clean
 
@@ -48,6 +51,7 @@ docs: $(READY) ## build the documentation
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) $(OUT) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

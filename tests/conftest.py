@@ -1,5 +1,6 @@
 """What tests of every leg share: the reference folder and MNIST."""
 
+import atexit
 import gc
 import os
 import pickle
@@ -24,13 +25,9 @@ gc.disable()
 def pytest_collection_finish():
     """Leave modules and thousands of tests out of what is searched for garbage while they run."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # after pytest's own searches, which would go through all of them
     gc.set_threshold(*GARBAGE_AFTER)
     gc.enable()
-
-
-def pytest_unconfigure():
-    gc.enable()
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,16 @@
 """Audit a machine-learning system on three legs: security, privacy and fairness."""
 
-from importlib.metadata import version
+from typing import Any
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__version__ = version("trivet")
+_attached, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        # Only when wanted: whatever reads an untrusted file starts with this package, and metadata is slow.
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("trivet")
+    return _attached(name)

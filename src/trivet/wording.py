@@ -20,6 +20,7 @@ __all__ = [
     "one_line",
     "quote",
     "rounded",
+    "row_count",
     "rows_hold",
 ]
 
@@ -84,9 +85,14 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def row_count(count: int) -> str:
+    """Return a number of rows in words."""
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 def rows_hold(count: int) -> str:
     """Return the beginning of a sentence on so many rows."""
-    return "1 row holds" if count == 1 else f"{count:,} rows hold"
+    return f"{row_count(count)} hold{'s' if count == 1 else ''}"
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from example_scan import example_scan
 from trivet import security
+from trivet.cli.scan import print_scan
 from trivet.datasets import load_images
 
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
@@ -168,3 +170,12 @@ def test_a_reference_is_made_once_and_shows_itself_in_a_scan(trivet, tmp_path):
     other = trivet("scan", DEMO, *SMALL, "--reference", "r", cwd=tmp_path)
     assert other.code == 2
     assert "the reference r was made with images of digest" in other.err
+
+
+def test_a_suspected_class_is_named_and_a_share_says_of_what(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    names = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    print_scan(example_scan(names=names).result, 1.0, ())
+    said = capsys.readouterr().out
+    assert "backdoored, label 4 (deer)." in said
+    assert "% of images)" in said or "% of images to label" in said

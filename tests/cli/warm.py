@@ -11,24 +11,28 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 from pathlib import Path
 
-#: What commands import when they are called.
+import trivet
+
+#: What commands import when they are called, besides trivet's own modules; PyTorch's compiler is loaded by
+#: the first optimiser.
 LOADED = (
-    *(f"trivet.cli.{name}" for name in ("run", "scan", "repair", "fairness", "compare", "small")),
-    "trivet.cli.privacy",
-    *("trivet.report", "trivet.security", "trivet.fairness", "trivet.privacy"),
-    *("torch", "pandas", "scipy.stats", "sklearn.linear_model", "matplotlib.figure", "duckdb", "rich.table"),
+    *("torch", "torch._dynamo", "pandas", "scipy.stats", "sklearn.linear_model", "matplotlib.figure"),
+    *("duckdb", "rich.table"),
 )
 SECONDS = 540
 
 
 def serve():
     gc.disable()
-    for name in LOADED:
-        importlib.import_module(name)
+    own = (found.name for found in pkgutil.walk_packages(trivet.__path__, "trivet."))
+    for name in (*LOADED, *own):
+        if name != "trivet.__main__":
+            importlib.import_module(name)
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

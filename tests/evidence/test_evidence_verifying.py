@@ -81,6 +81,18 @@ def test_the_audit_runs_again_to_the_same_bytes(moved, monkeypatch, tmp_path):
     assert Path.cwd() == tmp_path
 
 
+def test_another_audit_in_the_working_folder_is_not_taken_for_a_changed_one(
+    moved, original, monkeypatch, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "audit.toml").write_text(PLAN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "other")
+    shutil.move(moved[0] / "trivet-out" / "evidence", tmp_path / "evidence")
+    found = verify(tmp_path / "evidence", key=original[2])
+    assert not found.failed
+    assert "audit.toml" in names(check for check in found.checks if check.outcome == "unchecked")
+
+
 def test_decisions_beside_the_evidence_that_the_audit_did_not_write_are_found(moved):
     folder, verified = moved
     assert outcomes(verified())["decisions.safetensors of the audit beside"] == "ok"

@@ -246,6 +246,7 @@ def test_a_condition_in_a_caption_is_about_that_part():
         ('::: {each="measured.*.x"}\nA\n:::', "“measured” is not a list, so it has no “\\*”"),
         ('A [x]{when="measured.share.*"}.', "“measured.share” is not a list, so it has no “\\*”"),
         ('A [own]{v="measured.share"}.', "“measured.share” is a value with a text of its own"),
+        ('A []{estimat="measured.share"}.', "empty brackets names no value: expected v, and found estimat"),
         ('A `[]{v="measured.share"}`.', "is a value in code"),
         ("\n\nSee [](#eq:none).", r"body\.md:3: .*“#eq:none”, which nothing"),
         ("See [@none].", "cites @none"),

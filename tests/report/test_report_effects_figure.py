@@ -190,7 +190,7 @@ def test_a_frontier_has_every_remedy_of_a_system_beside_the_others_and_says_whic
                 if each.value is not None:
                     assert (each.value, point.on_frontier is True) in marks
         assert frontier.statement in alt_frontier(matrix)
-    assert {"bettered by no other", "another is as good in all and better in one"} <= texts
+    assert {"outdone by none", "another is as good in all and better in one"} <= texts
     assert {"not measured in all", "not measured"} <= texts
 
 

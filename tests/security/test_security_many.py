@@ -4,6 +4,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -16,6 +17,7 @@ from many_runs import (
     small_images,
 )
 
+from trivet.datasets import load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import InputContract
 from trivet.security.reading.parts import file_sha256
@@ -58,10 +60,23 @@ def folder(tmp_path):
     return root
 
 
+IMAGES = {}
+
+
+def load_once(source, **settings):
+    """Load images as `load_images` does, those of the same file once for all tests."""
+    path = Path(source)
+    key = (path.name, path.read_bytes() if path.is_file() else None, *settings.items())
+    if key not in IMAGES:
+        IMAGES[key] = load_images(source, **settings)
+    return IMAGES[key]
+
+
 @pytest.fixture
 def scanned(monkeypatch):
     """Files in the order in which they are scanned, by a scan that believes what they say."""
     paths = []
+    monkeypatch.setattr(many, "load_images", load_once)
 
     def believe(_job, path):
         paths.append(path.name)
@@ -400,7 +415,7 @@ def test_whatever_goes_wrong_is_one_line(tmp_path, monkeypatch, job, error, kind
         raise type(error)(*(a.format(folder=tmp_path) if isinstance(a, str) else a for a in error.args))
 
     (tmp_path / "a.pth").write_bytes(b"x")
-    monkeypatch.setattr("trivet.security.scanning.many.load_checkpoint", fail)
+    monkeypatch.setattr("trivet.security.scanning.many.load_for", fail)
     assert run_job(job, tmp_path / "a.pth") == {
         "status": "failed",
         "sha256": file_sha256(tmp_path / "a.pth"),
@@ -447,11 +462,11 @@ def test_a_mapping_of_layers_goes_to_the_keras_files_of_a_folder(tmp_path, job, 
     (tmp_path / "layers.json").write_text('{"fc1.0": "dense"}')
     received = []
 
-    def load(_path, *, layers, **_others):
+    def load(*_arguments, layers, **_others):
         received.append(layers)
         raise CheckpointError("seen")
 
-    monkeypatch.setattr(many, "load_checkpoint", load)
+    monkeypatch.setattr(many, "load_for", load)
     (tmp_path / name).write_bytes(b"weights")
     assert run_job(ScanJob.of(options, seed=0), tmp_path / name)["error"]["message"] == "seen"
     assert received == [{"fc1.0": "dense"} if given else None]

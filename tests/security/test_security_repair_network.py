@@ -334,7 +334,7 @@ def test_the_loss_of_accuracy_is_judged_by_its_interval(methods, monkeypatch, wr
     assert attempt.removed == (outcome != "not removed") == (found.model is not None)
     assert (outcome == "removed") == (loss.high < 0.01)
     assert (outcome == "not removed") == (loss.low >= 0.01)
-    assert ("takes more images" in found.result.summary) == (outcome == "unsettled")
+    assert ("It takes more images" in found.result.summary) == (outcome == "unsettled")
 
 
 def test_a_larger_bound_settles_what_a_smaller_one_does_not(methods):

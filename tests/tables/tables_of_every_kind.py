@@ -341,6 +341,10 @@ CLOSED: dict[str, Closed] = {
         r"no column 'sex'; did you mean .*'sex\.0'.* 2 columns have this name and other values",
     ),
     "other names": Closed(put("a;b\n1;2\n", "t.txt"), "no column 'sex'; it has 'a', 'b'"),
+    "a title above the names": Closed(
+        put("Hiring by sex\n" + PLAIN),
+        "Columns are separated by .* the first line has their names: leave out what stands above it",
+    ),
     "other separators": Closed(put("a b\n1 2\n", "t.txt"), "Columns are separated by a comma, a semicolon"),
     "decimal commas without a word": Closed(
         put(text(mark=";", decimal=",")), r"\d+ rows hold a number with a decimal comma; give --decimal comma"

@@ -111,11 +111,12 @@ def run_audit(
     )
 
 
-def save_audit(done: Audit, folder: Path) -> tuple[Path, ...]:
+def save_audit(done: Audit, folder: str | Path) -> tuple[Path, ...]:
     """Write the record, and the arrays beside it that there are.
 
     What an earlier audit left in the folder beside its record goes: its verdict is not that of this one.
     """
+    folder = Path(folder)
     if (folder / METRICS).exists():
         for name in (*FINDINGS_FILES, *REPORT_FILES, MANIFEST):
             remove_result(folder / name)

@@ -177,8 +177,9 @@ def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: floa
         )
     console.print(table)
     console.print(
-        f"On {result.held_out_images} images that no repair saw; target label {result.target}. Loss of "
-        f"accuracy in points, at most {100 * result.bounds.accuracy_loss:g}."
+        f"Measured on {result.held_out_images} images that no repair saw; target label {result.target}. A "
+        f"repair may lose at most {100 * result.bounds.accuracy_loss:g} points of accuracy. ASR: images with "
+        "the trigger that go to the label; RA: those that keep their class."
     )
     if attacked is not None:
         console.print("Relearned: ASR after training on a few stamped images among clean ones.")

@@ -151,8 +151,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:
         console.print(f"! {escape(result.contract.finding)}")
-    suspected = [each.name for each in result.labels if each.label == result.suspected_label]
-    named = "".join(f", label {name}" for name in suspected)
+    suspected = [each for each in result.labels if each.label == result.suspected_label]
+    named = "".join(f", label {_with_name(each.label, each.name)}" for each in suspected)
     told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
     console.print(f"{told}. {escape(result.reason)}")
     if result.calibration is not None:
@@ -166,6 +166,10 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
         f"{result.image_steps:,} image-steps (an image through the network and back) in {seconds:.1f} s, "
         "without start-up and loading."
     )
+
+
+def _with_name(label: int, name: str) -> str:
+    return str(label) if name == str(label) else f"{label} ({name})"
 
 
 def _searches_table(result: "ScanResult") -> Table:

@@ -70,8 +70,9 @@ def noisy_impacts(
     """
     scale = laplace.scale(sensitivity=heaviest or SENSITIVITY, epsilon=epsilon)
     shape = draws, *counts.shape[-3:]
-    perturb = laplace.perturb_integer if heaviest is None else laplace.perturb
-    noise = perturb(0, scale=scale, generator=generator, size=math.prod(shape))
+    if heaviest is not None:
+        return impact_of(counts + generator.laplace(0.0, scale, shape))
+    noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=math.prod(shape))
     return impact_of(counts + noise.reshape(shape))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -157,67 +157,55 @@ def repair_interventions(methods: Sequence[str]) -> tuple[Intervention, ...]:
 
 
 _CLASSES: Final = "posterior draws under Jeffreys' prior, class by class"
+_SHARE: Final = "share of held-out images, from 0 to 1"
+_AREA: Final = "AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing"
+_DELONG: Final = "DeLong, paired by image"
+_NEWCOMBE: Final = "Newcombe's, paired by image"
+
+
+def _measured(
+    name: str, title: str, short: str, unit: str, interval: str, better: Literal["higher", "lower"] = "higher"
+) -> Measurement:
+    leg = "privacy" if unit == _AREA else "fairness"
+    return Measurement(name, title, short, leg, unit, "accuracy", better, interval)
+
+
 #: The columns of repairs, in their order; the first three are the study's.
 REPAIR_MEASUREMENTS: Final = (
-    Measurement(
-        name="worst-class-accuracy",
-        title="accuracy of the worst class",
-        short="worst class,\naccuracy",
-        leg="fairness",
-        unit="share of held-out images, from 0 to 1",
-        scale="accuracy",
-        better="higher",
-        interval=_CLASSES,
+    _measured(
+        "worst-class-accuracy", "accuracy of the worst class", "worst class,\naccuracy", _SHARE, _CLASSES
     ),
-    Measurement(
-        name="class-spread",
-        title="spread of accuracy between classes",
-        short="best minus worst\nclass, accuracy",
-        leg="fairness",
-        unit="difference of shares, from 0 to 1",
-        scale="accuracy",
-        better="lower",
-        interval=_CLASSES,
+    _measured(
+        "class-spread",
+        "spread of accuracy between classes",
+        "best minus worst\nclass, accuracy",
+        "difference of shares, from 0 to 1",
+        _CLASSES,
+        "lower",
     ),
-    Measurement(
-        name="repair-exposure",
-        title="membership exposure of the images that the repair used",
-        short="repair's images,\nAUROC",
-        leg="privacy",
-        unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
-        scale="accuracy",
-        better="lower",
-        interval="DeLong, paired by image",
+    _measured(
+        "repair-exposure",
+        "membership exposure of the images that the repair used",
+        "repair's images,\nAUROC",
+        _AREA,
+        _DELONG,
+        "lower",
     ),
-    Measurement(
-        name="accuracy",
-        title="accuracy on all images",
-        short="all images,\naccuracy",
-        leg="fairness",
-        unit="share of held-out images, from 0 to 1",
-        scale="accuracy",
-        better="higher",
-        interval="Newcombe's, paired by image",
+    _measured("accuracy", "accuracy on all images", "all images,\naccuracy", _SHARE, _NEWCOMBE),
+    _measured(
+        "class-loss",
+        "accuracy of the class that loses most",
+        "class that loses\nmost, accuracy",
+        "share of held-out images of the class, from 0 to 1",
+        f"{_NEWCOMBE}, for all classes at once",
     ),
-    Measurement(
-        name="class-loss",
-        title="accuracy of the class that loses most",
-        short="class that loses\nmost, accuracy",
-        leg="fairness",
-        unit="share of held-out images of the class, from 0 to 1",
-        scale="accuracy",
-        better="higher",
-        interval="Newcombe's, paired by image, for all classes at once",
-    ),
-    Measurement(
-        name="member-exposure",
-        title="membership exposure of the network's training images",
-        short="training images,\nAUROC",
-        leg="privacy",
-        unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
-        scale="accuracy",
-        better="lower",
-        interval="DeLong, paired by image",
+    _measured(
+        "member-exposure",
+        "membership exposure of the network's training images",
+        "training images,\nAUROC",
+        _AREA,
+        _DELONG,
+        "lower",
     ),
 )
 STUDY_MEASUREMENTS: Final = REPAIR_MEASUREMENTS[:3]

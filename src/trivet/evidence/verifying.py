@@ -404,7 +404,11 @@ def _check_gate(case: _Case, dossier: Dossier, config: AuditConfig) -> None:
 
 
 def _root(case: _Case, dossier: Dossier) -> Path:
-    """Return the likely folder that has the audit.toml of the evidence; else the working one."""
+    """Return the folder with the audit.toml of the evidence, or the nearest above it with one of that name.
+
+    The working folder counts where it is above the evidence, or has that very file: another audit's would be
+    taken for a changed one.
+    """
     configuration = dossier.configuration
     here = Path.cwd()
     if configuration is None:
@@ -417,7 +421,7 @@ def _root(case: _Case, dossier: Dossier) -> Path:
             if digest is not None:
                 found.append((folder, digest))
     exact = [folder for folder, digest in found if digest == configuration.sha256]
-    return next(iter((*exact, *(folder for folder, _ in found))), here)
+    return next(iter((*exact, *(folder for folder, _ in found if folder in above))), above[0])
 
 
 def _place_of(folder: Path) -> Path:

@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map_only
 
 from trivet.errors import CheckpointError, TrivetError
+from trivet.security.evaluation import OperatorMode
 from trivet.security.networks import Classifier
 from trivet.wording import describe_error, first_line
 
@@ -170,14 +170,10 @@ def measured(name: str, *, held: int = 0) -> Generator[Measured]:
         yield tally
 
 
-class _ShapesFirst(TorchDispatchMode):
+class _ShapesFirst(OperatorMode):
     def __init__(self, tally: Measured, name: str, most: int) -> None:
         super().__init__()
         self._tally, self._name, self._most = tally, name, most
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # or PyTorch imports its compiler only to switch it off here
 
     def __torch_dispatch__(
         self,

@@ -15,14 +15,13 @@ from trivet.security.checkpoint import (
     DEMO_TRIGGER,
     Checkpoint,
     ScanInput,
-    existing_checkpoint,
     images_for,
-    load_checkpoint,
     load_demo_checkpoint,
+    load_for,
     load_subject,
 )
 from trivet.security.contract import InputContract, chosen_contract, in_fitting_order, parse_contract
-from trivet.security.device import CPU, find_device, on_device
+from trivet.security.device import CPU
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.repairs.repairing import Repair, repair_network
@@ -363,16 +362,15 @@ def _subject(
         if isinstance(images, str | Path):
             clean = in_fitting_order(checkpoint.model, clean, declared)
         return ScanInput(checkpoint, clean, declared)
-    _, channels, height, width = clean.pixels.shape
-    weights = load_checkpoint(
-        existing_checkpoint(Path(checkpoint)),
+    return load_for(
+        Path(checkpoint),
+        clean,
+        declared,
         architecture=arch,
-        input_shape=(channels, height, width),
-        classes=clean.classes,
         state_key=state_key,
+        device=device,
+        class_order="number",
     )
-    placed = Checkpoint(on_device(weights.model, find_device(device)), weights.info)
-    return ScanInput(placed, clean, declared)
 
 
 def _images(images: Any, architecture: str | None, *, limit: int | None, seed: int) -> ImageSet:

@@ -45,6 +45,7 @@ __all__ = [
     "layer_mapping",
     "load_checkpoint",
     "load_demo_checkpoint",
+    "load_for",
     "load_from_archive",
     "load_subject",
 ]
@@ -123,25 +124,53 @@ def load_subject(weights: Path, options: NetworkOptions, *, seed: int) -> ScanIn
     source = images_for(options.arch, options.images)
     with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded
         from trivet.datasets.source import load_images  # noqa: PLC0415
-        from trivet.security.contract import AS_READ, in_fitting_order, numbered_by, parse_contract  # noqa: PLC0415
+        from trivet.security.contract import numbered_by, parse_contract  # noqa: PLC0415
 
-        declared, device = parse_contract(options.contract), find_device(options.device)
+        declared = parse_contract(options.contract)
+        find_device(options.device)  # before anything is read
         read = load_images(source, limit=options.limit, seed=seed, fit=options.fit())
-        clean = numbered_by(read, options.class_order)
-        shape = clean.pixels.shape
-        checkpoint = load_checkpoint(
+        return load_for(
             weights,
+            numbered_by(read, options.class_order),
+            declared,
             architecture=options.arch,
-            input_shape=(shape[1], shape[2], shape[3]),
-            classes=clean.classes,
             state_key=options.state_key,
             layers=options.layers,
+            device=options.device,
+            class_order=options.class_order,
             reader=reader,
         )
-        model = on_device(checkpoint.model, device)
-        if options.class_order == AS_READ:
-            clean = in_fitting_order(model, clean, declared)
-        return ScanInput(Checkpoint(model, checkpoint.info), clean, declared)
+
+
+def load_for(
+    weights: Path,
+    images: "ImageSet",
+    declared: "InputContract | None",
+    *,
+    architecture: str | None,
+    state_key: str | None,
+    layers: str | os.PathLike[str] | Mapping[str, str] | None = None,
+    device: str,
+    class_order: str,
+    reader: Confined | None = None,
+) -> ScanInput:
+    """Load the network that classifies some images, and number their classes as it does."""
+    from trivet.security.contract import AS_READ, in_fitting_order  # noqa: PLC0415
+
+    _, channels, height, width = images.pixels.shape
+    checkpoint = load_checkpoint(
+        weights,
+        architecture=architecture,
+        input_shape=(channels, height, width),
+        classes=images.classes,
+        state_key=state_key,
+        layers=layers,
+        reader=reader,
+    )
+    model = on_device(checkpoint.model, find_device(device))
+    if class_order == AS_READ:
+        images = in_fitting_order(model, images, declared)
+    return ScanInput(Checkpoint(model, checkpoint.info), images, declared)
 
 
 #: The embedded demonstration network, the trigger that it was trained with, and what it stands for.

@@ -17,6 +17,7 @@ from trivet.security.trigger import Stamp, Trigger
 
 __all__ = [
     "ONE",
+    "OperatorMode",
     "attack_rates",
     "attack_success_rate",
     "batches",
@@ -65,16 +66,20 @@ def _result_bytes(score: Scorer, pixels: Tensor) -> int:
     return results.bytes
 
 
-class _Results(TorchDispatchMode):
+class OperatorMode(TorchDispatchMode):
+    """Sees every operator that runs within."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or PyTorch imports its compiler only to switch it off here
+
+
+class _Results(OperatorMode):
     """Adds up the bytes of what operators return, views and results in place left out."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bytes = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # or PyTorch imports its compiler only to switch it off here
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -190,24 +195,8 @@ def attack_success_rate(score: Scorer, images: ImageSet, trigger: Stamp, target:
 def robust_accuracy(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
     """Return the share of triggered images of other classes that still get their true class, in [0, 1].
 
-    The definition of BackdoorBench (Wu et al., NeurIPS 2022).
-
-    Parameters
-    ----------
-    score
-        A network in its contract: pixels of shape (n, channels, height, width) in [0, 1] to scores of shape
-        (n, classes).
-    images
-        Images with their true classes.
-    trigger
-        Changes pixels; the result has the same shape.
-    target
-        The class that the trigger is to lead to.
-
-    Raises
-    ------
-    DataError
-        If every image is of the target class.
+    The definition of BackdoorBench (Wu et al., NeurIPS 2022). Parameters and errors are those of
+    `attack_success_rate`.
     """
     return attack_rates(score, images, trigger, target)[1]
 

@@ -120,7 +120,10 @@ def _way(columns: tuple[Column, ...], near: list[str], name: str) -> str:
     if any(each.name.isdecimal() for each in columns):
         return " Where the first line is a row, add one with the names of the columns."
     if len(columns) == 1 and columns[0].kind is Kind.CELL:
-        return " Columns are separated by a comma, a semicolon, a tab or a vertical bar."
+        return (
+            " Columns are separated by a comma, a semicolon, a tab or a vertical bar, and the first line has "
+            "their names: leave out what stands above it."
+        )
     return ""
 
 

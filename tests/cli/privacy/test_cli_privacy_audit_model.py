@@ -170,8 +170,10 @@ def test_rows_of_one_person_are_inside_or_outside_together(folder, run):
     page = (folder / "out" / "membership.html").read_text(encoding="utf-8")
     assert "Patient ID" in page
     assert "The same by row" in page
-    code, out, err = run(*asked, "--json")
-    by_row = json.loads(out)
+    code, out, err = run(*asked, "--out", "rows")
+    said = "Each row counts as a person; where 'Patient ID' says whose row each is, give --unit 'Patient ID'."
+    assert said in " ".join(out.split())
+    by_row = json.loads((folder / "rows" / "membership.json").read_text(encoding="utf-8"))
     assert (by_row["unit"], by_row["row_attacks"]) == ("a row", [])
     assert by_row["features"] > 2
     assert max(each["auroc"]["value"] for each in found["attacks"]) > 0.75

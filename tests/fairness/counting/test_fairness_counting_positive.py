@@ -63,7 +63,7 @@ def test_what_counts_as_negative_together_is_named_with_its_rows():
     assert audit.folded == found.folded
     caution = next(each for each in audit.cautions if each.kind == "spelling")
     assert caution.message == (
-        "Counted as not '>50K' are of the label '>50K.' (3 rows, nearly '>50K'), 'NA' (1 rows, as a missing "
+        "Counted as not '>50K' are of the label '>50K.' (3 rows, nearly '>50K'), 'NA' (1 row, as a missing "
         "value is often written), '<=50K' (6 rows); of the prediction '<=50K' (7 rows). Check that these are "
         "meant as negative."
     )
@@ -201,6 +201,8 @@ def test_several_values_can_be_positive_and_are_named():
     assert said[1].startswith("Counted as not 'yes' are of the label 'no' (2 rows)")
     with pytest.raises(UsageError, match=r"no label or prediction is '2'; there are '0', '1', 'no', 'yes'"):
         counted(labels, predictions, "yes,2")
+    with pytest.raises(UsageError, match=r"no label or prediction is 'no'; there are '0', '1'"):
+        group_counts(None, None, predictions, SEX, positive="1,no")
     # A value with a comma is one value; with a cut a label 1 is no prediction of 1.
     commas = ["good, really", "bad"] * 2
     assert counted(commas, commas, "good, really").also == ()

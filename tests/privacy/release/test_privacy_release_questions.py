@@ -136,11 +136,21 @@ def test_what_is_about_units_needs_a_ledger_of_units_and_the_other_way_round(peo
         ({"query": "count", "max_rows": 2, "max_groups": 2}, "--max-groups goes with"),
         ({"query": "units", "by": "region", "keys": ("a",)}, "in how many groups one who may count is open"),
         ({"query": "units", "max_rows": 2}, "leave --max-rows out"),
-        ({"query": "count", "max_rows": 2, "unit": "whom"}, "no column 'whom'"),
+        ({"query": "count", "max_rows": 2, "unit": "region"}, "the table has the column 'who'"),
     ):
         with pytest.raises(UsageError, match=said):
             release(people, ledger=by_person, **asked, **PLENTY)
     assert ledger.state().entries == by_person.state().entries == ()
+
+
+def test_the_unit_of_a_ledger_may_be_called_otherwise_in_a_table_that_does_not_have_its_column(
+    tmp_path, by_person
+):
+    table = write_table(tmp_path / "t.parquet", {"person": "VARCHAR"}, [("a",), ("a",), ("b",)])
+    asked = {"query": "units", "ledger": by_person, **PLENTY}
+    assert release(table, unit="person", **asked).value == 2
+    with pytest.raises(UsageError, match="no column 'whom'"):
+        release(table, unit="whom", **asked)
 
 
 def test_groups_from_the_data_are_shown_by_the_noisy_number_of_their_units(tmp_path, ledger):

@@ -19,7 +19,7 @@ from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.settings import ModelOptions
 from trivet.privacy.membership.subject import load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
-from trivet.wording import one_line
+from trivet.wording import one_line, quote
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
 
@@ -227,7 +227,7 @@ def audit_model(
         print_json({**asdict(found.result), "seconds": seconds, "files": list(map(str, files))})
     else:
         console = results_console()
-        _print_model(found.result, console)
+        _print_model(found.result, console, owner=subject.owner)
         print_files(console, files)
         console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
     claimed = found.result.claim
@@ -251,7 +251,7 @@ def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
     return page, result, scores, exposed, *pictures
 
 
-def _print_model(found: "MembershipAudit", console: "Console") -> None:
+def _print_model(found: "MembershipAudit", console: "Console", *, owner: str | None) -> None:
     if found.row_attacks:
         console.print(f"by {escape(one_line(found.unit))}:")
     _print_attacks(found.attacks, found, console)
@@ -283,7 +283,10 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
     told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
     console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
-        console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
+        whose = "people have several rows, name whose with --unit"
+        if owner is not None:
+            whose = f"{quote(owner)} says whose row each is, give --unit {quote(owner)}"
+        console.print(escape(f"Each row counts as a person; where {whose}."))
     console.print(escape(found.limits))
 
 

@@ -15,7 +15,7 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, share_interval
 from trivet.fairness.metrics.scores import group_aucs
-from trivet.wording import one_line, quote
+from trivet.wording import one_line, quote, row_count
 
 __all__ = ["caution_counts", "caution_proxies", "caution_rows"]
 
@@ -78,9 +78,11 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
         rows += sum(each.rows for each in values if marks[each.value])
         # Doubtful ones are always among those shown.
         values.sort(key=lambda each: (not marks[each.value], -each.rows))
-        named = [f"{quote(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
+        named = [
+            f"{quote(each.value)} ({row_count(each.rows)}{marks[each.value]})" for each in values[:SHOWN]
+        ]
         if more := values[SHOWN:]:
-            named.append(f"{len(more)} more ({sum(each.rows for each in more):,} rows)")
+            named.append(f"{len(more)} more ({row_count(sum(each.rows for each in more))})")
         if named:
             told.append(f"of the {side} {', '.join(named)}")
     if told:

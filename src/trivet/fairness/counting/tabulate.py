@@ -394,7 +394,8 @@ def _of_several(
     text = question.positive
     if text is None or "," not in text:
         return question, ()
-    names = {each.label for each in named} | (set() if counted else {each.prediction for each in named})
+    names = set[str]() if question.y_true is None else {each.label for each in named}
+    names |= set() if counted else {each.prediction for each in named}
     parts = [name_of(part) or "" for part in parts_of(text)]
     if text in names or not names.intersection(parts):
         return question, ()

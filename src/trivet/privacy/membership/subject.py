@@ -25,7 +25,7 @@ MOST_FEATURES: Final = 2_000
 
 @dataclass(frozen=True, eq=False)
 class MembershipData:
-    """Rows to audit a model on."""
+    """Rows to audit a model on; `owner` names a column that may say whose row each is, if none was named."""
 
     name: str
     features: Any
@@ -33,6 +33,7 @@ class MembershipData:
     groups: dict[str, NDArray[Any]]
     units: NDArray[Any] | None = None
     numbers: NDArray[np.int64] | None = None
+    owner: str | None = None
 
 
 def load_subject(table: Any, asked: ModelRows, *, seed: int) -> MembershipData:
@@ -117,6 +118,7 @@ def _table(path: str | Path | Table, asked: ModelRows, *, seed: int) -> Membersh
         texts = read_texts(opened, named, rows=rows)
         found = set(texts[0].tolist())
         require_no_swallowed_rows(opened, label, lambda text: text.strip() in found)
+        likely = None if owner is not None else _likely_owner(opened, hidden, rows)
         features = read_features(opened, [one for one in opened.columns if one.name not in hidden], rows=rows)
     labels, *values = (column.astype(str) for column in texts)
     protected = {
@@ -130,7 +132,24 @@ def _table(path: str | Path | Table, asked: ModelRows, *, seed: int) -> Membersh
             raise DataError(f"no row has the label {quote(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
     units = owners if owners is None or rows is None else owners[rows]
-    return MembershipData(opened.name, _encoded(features), labels, protected, units, rows)
+    return MembershipData(opened.name, _encoded(features), labels, protected, units, rows, likely)
+
+
+#: Rows a value from which a column that is named like an identifier may be one of persons.
+_ROWS_A_VALUE: Final = 1.1
+
+
+def _likely_owner(opened: Table, hidden: set[str], rows: NDArray[np.int64] | None) -> str | None:
+    """Return the first feature that is named like an identifier and has several rows a value."""
+    from trivet.tables.cell_kinds import is_identifier  # noqa: PLC0415 - as above
+    from trivet.tables.features import read_texts  # noqa: PLC0415
+
+    for column in opened.columns:
+        if column.name not in hidden and is_identifier(column.name):
+            (values,) = read_texts(opened, [column], rows=rows)
+            if len(values) >= _ROWS_A_VALUE * len(set(values.tolist())):
+                return column.name
+    return None
 
 
 def _known(values: NDArray[np.str_], column: str) -> NDArray[np.str_]:

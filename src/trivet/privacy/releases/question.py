@@ -251,6 +251,12 @@ def _bound(
                 "`trivet privacy ledger FILE --create --unit COLUMN`."
             )
         return Bound(home=home, within=within), used
+    if question.unit not in (None, unit) and any(column.name == unit for column in columns):
+        # By another column the rows of one unit would count as those of many.
+        raise UsageError(
+            f"the table has the column {quote(unit)}, by which this ledger says whose row each is; leave "
+            "--unit out, or rename that column where it says something else here."
+        )
     whose = find_column(columns, question.unit or unit)
     totals = question.query == "units" or question.bounds_of == "unit"
     most = _most_groups(question, unit) if totals else _most_rows(question, unit)

@@ -203,7 +203,7 @@ def has_frontier(matrix: EffectMatrix) -> bool:
 
 #: Mark, colour, filling and words of a point that is on the frontier, off it, or neither.
 _PLACES: Final = {
-    True: ("o", CORRECTED, CORRECTED, "bettered by no other"),
+    True: ("o", CORRECTED, CORRECTED, "outdone by none"),
     False: ("o", PUBLISHED, "white", "another is as good in all and better in one"),
     None: ("s", PUBLISHED, "white", "not measured in all"),
 }
@@ -213,7 +213,7 @@ _PLACES: Final = {
 def draw_frontier(matrix: EffectMatrix) -> Figure:
     """Show each remedy as a row, and each figure of every leg as a column, with intervals.
 
-    A filled mark and a bold name stand for a remedy that no other betters in all figures at once. The thin
+    A filled mark and a bold name stand for a remedy that no other outdoes in all figures at once. The thin
     line is the system as it is.
     """
     shown = matrix.frontiers

@@ -249,6 +249,9 @@ def check_prose(parsed: Mapping[str, Any]) -> list[str]:
             case "Span" if dict(tree.attributes(node)).get("v") and node["c"][1]:
                 path = dict(tree.attributes(node))["v"]
                 complaints.append(f"“{path}” is a value with a text of its own: leave the brackets empty.")
+            case "Span" if not node["c"][1] and not dict(tree.attributes(node)).get("v"):
+                given = ", ".join(name for name, _ in tree.attributes(node)) or "nothing"
+                complaints.append(f"A pair of empty brackets names no value: expected v, and found {given}.")
             case _:
                 pass
     return complaints

@@ -170,6 +170,8 @@ def _holds(record: Mapping[str, Any], condition: str) -> bool:
 def _without_holes(thing: Any) -> Any:
     """Remove paragraphs, lists, list items and table rows with nothing in them, and doubled gaps."""
     if isinstance(thing, dict):
+        if isinstance(thing.get("c"), str):
+            return thing
         content = {key: _without_holes(child) for key, child in thing.items()}
         if tree.is_node(thing) and thing["t"] in {"BulletList", "OrderedList"}:
             *head, items = content["c"] if thing["t"] == "OrderedList" else (content["c"],)

@@ -138,34 +138,40 @@ class Citation:
 
 def walk(nodes: Any, action: Action) -> Any:
     """Rebuild a tree with `action` applied to every node, outermost first."""
-    if isinstance(nodes, list):
-        rebuilt: Nodes = []
-        for node in nodes:
-            replaced = action(node) if is_node(node) else None
-            if replaced is not None:
-                rebuilt.extend(replaced)
-            else:
-                rebuilt.append(walk(node, action) if isinstance(node, _BRANCHES) else node)
-        return rebuilt
     if isinstance(nodes, dict):
         return {
             key: walk(child, action) if isinstance(child, _BRANCHES) else child
             for key, child in nodes.items()
         }
-    return nodes
+    if not isinstance(nodes, list):
+        return nodes
+    rebuilt: Nodes = []
+    for node in nodes:
+        if isinstance(node, list):
+            rebuilt.append(walk(node, action))
+        elif isinstance(node, str):
+            rebuilt.append(node)
+        elif is_node(node) and (replaced := action(node)) is not None:
+            rebuilt.extend(replaced)
+        else:
+            # Most nodes are words and spaces, with nothing below them to rebuild.
+            below = isinstance(node, dict) and ("t" not in node or isinstance(node.get("c"), _BRANCHES))
+            rebuilt.append(walk(node, action) if below else node)
+    return rebuilt
 
 
 def nodes_of(tree: Any, *, skip: Callable[[Node], bool] = lambda _: False) -> Iterator[Node]:
     """Give every node of a pandoc tree in order, outermost first, without what is below `skip`."""
-    if isinstance(tree, dict):
-        if "t" in tree:
-            if skip(tree):
-                return
-            yield tree
-        tree = tree.values()
-    for child in tree:
-        if isinstance(child, _BRANCHES):
-            yield from nodes_of(child, skip=skip)
+    waiting = [tree]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            if "t" in here:
+                if skip(here):
+                    continue
+                yield here
+            here = here.values()
+        waiting.extend(child for child in reversed([*here]) if isinstance(child, _BRANCHES))
 
 
 def figures_of(blocks: Nodes) -> list[Figure]:

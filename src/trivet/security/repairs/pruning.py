@@ -11,11 +11,10 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from trivet.datasets.images import ImageSet
 from trivet.security.contract import InputContract
-from trivet.security.evaluation import batches, clean_accuracy, pixels_at
+from trivet.security.evaluation import OperatorMode, batches, clean_accuracy, pixels_at
 from trivet.security.networks import Classifier
 from trivet.security.repairs.training import copied_network
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune
@@ -94,16 +93,12 @@ def _tensors(model: Classifier) -> dict[str, Tensor]:
     return {**dict(model.named_buffers()), **dict(model.named_parameters())}
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(OperatorMode):
     def __init__(self, model: Classifier) -> None:
         super().__init__()
         self._names = {_place(tensor): name for name, tensor in _tensors(model).items() if tensor.numel()}
         self.found: dict[str, Convolution] = {}
         self._last: tuple[str, Tensor] | None = None
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # or PyTorch imports its compiler only to switch it off here
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

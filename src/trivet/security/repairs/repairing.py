@@ -446,8 +446,8 @@ def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt], bounds
         )
     accuracy, asr, loss = chosen.clean_accuracy, chosen.asr, chosen.accuracy_loss
     assert loss is not None
-    bound = f"the bound of {100 * bounds.accuracy_loss:g}"
-    doubt = f" Whether that is within {bound} takes more images." if chosen.outcome == UNSETTLED else ""
+    bound = f"at most {100 * bounds.accuracy_loss:g} points"
+    doubt = f" It takes more images to tell whether it loses {bound}." if chosen.outcome == UNSETTLED else ""
     return (
         f"{chosen.method} removed the backdoor: the reconstructed trigger's success rate goes from "
         f"{asr.before:.1%} to {asr.after:.1%}, clean accuracy from {accuracy.before:.1%} to "
@@ -459,8 +459,8 @@ def _taught(again: Relearning | None) -> str:
     if again is None:
         return " The network cannot be trained, so that nothing is known of what it would learn again."
     return (
-        f" After training on {again.stamped} stamped images it is {again.asr:.1%}, and {again.unknown:.1%} "
-        "for a backdoor that the network never had."
+        f" After training on {again.stamped} stamped images the trigger succeeds on {again.asr:.1%}, and one "
+        f"that the network never saw on {again.unknown:.1%}."
     )
 
 

@@ -80,12 +80,8 @@ def unlearn(
 
     Parameters
     ----------
-    model
-        The attacked network; it is not changed.
-    contract
-        What the network expects of its inputs.
-    images
-        Clean images with true labels, to train on.
+    model, contract, images, progress
+        As of `fine_tune`.
     triggers
         The triggers to unlearn, in turn from batch to batch.
     settings
@@ -96,8 +92,6 @@ def unlearn(
         The attacker's label, which `settings.spare_target` is about.
     stream
         Generator of the dropout, for calls that continue one stream; it moves on.
-    progress
-        Called with the finished share of the work, 0 to 1.
 
     Returns
     -------

@@ -23,9 +23,9 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
-from trivet.security.checkpoint import Checkpoint, images_for, layer_mapping, load_checkpoint
-from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by, parse_contract
-from trivet.security.device import CPU, find_device, on_device
+from trivet.security.checkpoint import images_for, layer_mapping, load_for
+from trivet.security.contract import InputContract, numbered_by, parse_contract
+from trivet.security.device import CPU, find_device
 from trivet.security.networks import FOLDER
 from trivet.security.reading.parts import file_sha256
 from trivet.security.scanning.files import ModelFile, find_models
@@ -173,21 +173,19 @@ _kept_reference = lru_cache(maxsize=1)(load_reference)
 
 
 def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
-    shape = images.pixels.shape
-    checkpoint = load_checkpoint(
+    subject = load_for(
         path,
+        images,
+        job.declared,
         architecture=job.architecture,
-        input_shape=(shape[1], shape[2], shape[3]),
-        classes=images.classes,
         state_key=job.state_key,
         layers=dict(job.layers) if job.layers is not None and path.suffix.lower() in KERAS else None,
+        device=job.device,
+        class_order=job.class_order,
     )
-    checkpoint = Checkpoint(on_device(checkpoint.model, find_device(job.device)), checkpoint.info)
-    if job.class_order == AS_READ:
-        images = in_fitting_order(checkpoint.model, images, job.declared)
     found = scan(
-        checkpoint,
-        images,
+        subject.checkpoint,
+        subject.images,
         declared=job.declared,
         profile=job.profile,
         reference=None if job.reference is None else _kept_reference(job.reference),
