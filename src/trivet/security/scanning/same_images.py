@@ -1,7 +1,7 @@
 """Two scans of the same images: which of them each network classifies rightly, and how often both do."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from trivet.security.scanning.results import SameImages
 if TYPE_CHECKING:
     from trivet.security.networks import Classifier
     from trivet.security.scanning.scan import Scan
+    from trivet.security.settings import ScanProfileName
 
 __all__ = ["joined", "right_of"]
 
@@ -24,7 +25,7 @@ def right_of(found: "Scan", network: "Classifier") -> dict[str, NDArray[Any]]:
     from trivet.security.scanning.many import images_sha256  # noqa: PLC0415 - as above
     from trivet.security.scanning.scan import probed  # noqa: PLC0415 - as above
 
-    images = probed(found.held_out, found.result.profile)
+    images = probed(found.held_out, cast("ScanProfileName", found.result.profile))
     right = predict(found.contract.bind(freeze(network)), images) == images.labels
     return {
         _RIGHT: np.packbits(right),

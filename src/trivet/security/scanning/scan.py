@@ -210,7 +210,7 @@ def scan(
     )
 
 
-def probed(held_out: ImageSet, profile: str) -> ImageSet:
+def probed(held_out: ImageSet, profile: ScanProfileName) -> ImageSet:
     """Return the images that the input contract, and the clean accuracy under it, are measured on."""
     return held_out.take(np.arange(min(SCAN_PROFILES[profile].probed, len(held_out))))
 
