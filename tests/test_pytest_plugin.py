@@ -78,7 +78,6 @@ def call(place, tmp_path):
                 **os.environ,
                 "PYTHONPATH": f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
                 "CALLS": str(tmp_path / "calls"),
-                "PYTHONDONTWRITEBYTECODE": "1",
             },
             capture_output=True,
             text=True,
