@@ -254,6 +254,22 @@ def test_what_no_record_can_answer_is_refused_before_the_run(text, message):
         refuse_impossible(parse_requirements([text]))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fairness.demographic_parity_difference",
+        "fairness.f1_difference.high",
+        "fairness.audit.attributes.*.groups.1.difference",
+    ],
+)
+def test_an_upper_bound_of_a_signed_difference_takes_a_lower_one(name):
+    upper, lower = f"{name} <= 0.05", f"{name} >= -0.05"
+    with pytest.raises(UsageError, match=r"a group far below meets it; require .+ >= -0\.05, or both"):
+        refuse_impossible(parse_requirements([upper, "fairness.disparate_impact >= 0.8"]))
+    for texts in ([lower], [upper, lower], ["fairness.equalized_odds_difference <= 0.1"]):
+        refuse_impossible(parse_requirements(texts))
+
+
 def test_everything_that_is_impossible_is_named_at_once():
     with pytest.raises(UsageError) as caught:
         refuse_impossible(parse_requirements(["a.b == 1", "privacy.epsilon <= 1", "c.d == 1"]))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trivet.errors import UsageError
+from trivet.fairness.measures.registry import MEASURES
 from trivet.place import spelling
 from trivet.place_names import named_place
 from trivet.policy.places import (
@@ -43,6 +44,16 @@ _REQUIREMENT = re.compile(
 )
 _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _WORDS = {"true": True, "false": False}
+#: Names and places of differences that are negative for a group below the reference.
+_SIGNED = re.compile(
+    "|".join(
+        [
+            r"fairness\.demographic_parity_difference",
+            *(rf"fairness\.{name}_difference" for name, each in MEASURES.items() if each.combine != "worst"),
+            r"fairness\.(?!.*\bequalized_odds\b).+\.groups\..+\.difference",
+        ]
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -275,7 +286,7 @@ def _kind(value: object) -> str:
 
 
 def refuse_impossible(requirements: Sequence[Requirement]) -> None:
-    """Refuse requirements on places that no record has, or that compare what cannot be compared.
+    """Refuse requirements that no record can answer, and bounds of a difference on its harmless side alone.
 
     Raises
     ------
@@ -285,7 +296,7 @@ def refuse_impossible(requirements: Sequence[Requirement]) -> None:
     wrong = [
         f"{quote(requirement.text)}: {why}"
         for requirement in requirements
-        if (why := _why_impossible(requirement))
+        if (why := _why_impossible(requirement) or _why_one_sided(requirement, requirements))
     ]
     if wrong:
         raise UsageError(f"[policy] require {'; '.join(wrong)}.")
@@ -309,6 +320,20 @@ def _why_impossible(requirement: Requirement) -> str | None:
         return None
     words = tuple(dict.fromkeys(word for _, some in values for word in some))
     return misfit(requirement, words[0], words) if words else found[0]
+
+
+def _why_one_sided(requirement: Requirement, others: Sequence[Requirement]) -> str | None:
+    """Say why an upper bound alone of a signed difference requires too little; None for any other."""
+    name, _ = split_bound(requirement.path)
+    bound = requirement.value
+    if requirement.sign not in {"<", "<="} or not is_number(bound) or not _SIGNED.fullmatch(name):
+        return None
+    if any(each.sign in {">", ">="} and split_bound(each.path)[0] == name for each in others):
+        return None
+    return (
+        f"the difference is the group's figure less the reference's, so a group far below meets it; require "
+        f"{one_line(name)} >= {shown(-abs(float(bound)))}, or both"
+    )
 
 
 def _nothing_there(name: str, bound: str | None) -> str:
