@@ -9,6 +9,7 @@ from example_fairness import example_audit
 from example_privacy import example_mechanism, example_membership, studied_privacy
 from trivet.audited import PUBLISHED_MODELS
 from trivet.errors import UsageError
+from trivet.fairness.auditing.predictions import audit_predictions
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
 from trivet.policy.places import candidate_words, values_at
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
@@ -260,14 +261,25 @@ def test_what_no_record_can_answer_is_refused_before_the_run(text, message):
         "fairness.demographic_parity_difference",
         "fairness.f1_difference.high",
         "fairness.audit.attributes.*.groups.1.difference",
+        "fairness.audit.attributes.*.groups.1.difference.value",
     ],
 )
-def test_an_upper_bound_of_a_signed_difference_takes_a_lower_one(name):
+def test_a_bound_of_a_signed_difference_takes_one_on_the_other_side(name):
     upper, lower = f"{name} <= 0.05", f"{name} >= -0.05"
-    with pytest.raises(UsageError, match=r"a group far below meets it; require .+ >= -0\.05, or both"):
-        refuse_impossible(parse_requirements([upper, "fairness.disparate_impact >= 0.8"]))
-    for texts in ([lower], [upper, lower], ["fairness.equalized_odds_difference <= 0.1"]):
+    for alone, far in ((upper, "above"), (lower, "below")):
+        with pytest.raises(
+            UsageError, match=rf"a group far {far} .+ require both .+ >= -0\.05 and .+ <= 0\.05"
+        ):
+            refuse_impossible(parse_requirements([alone, "fairness.disparate_impact >= 0.8"]))
+    for texts in ([upper, lower], ["fairness.equalized_odds_difference <= 0.1"]):
         refuse_impossible(parse_requirements(texts))
+
+
+def test_a_difference_is_positive_for_a_group_below_the_reference():
+    sex = ["f"] * 100 + ["m"] * 100
+    selected = [1] * 20 + [0] * 80 + [1] * 50 + [0] * 50
+    audit = audit_predictions(None, None, selected, {"sex": sex}, privileged="m")
+    assert audit.attributes[0].groups[0].difference.value == pytest.approx(0.3)
 
 
 def test_everything_that_is_impossible_is_named_at_once():

@@ -13,6 +13,7 @@ from trivet.fairness.measures.registry import MEASURES
 from trivet.place import spelling
 from trivet.place_names import named_place
 from trivet.policy.places import (
+    BOUNDS,
     SHORT_NAMES,
     Measured,
     candidate_words,
@@ -44,7 +45,7 @@ _REQUIREMENT = re.compile(
 )
 _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _WORDS = {"true": True, "false": False}
-#: Names and places of differences that are negative for a group below the reference.
+#: Names and places of differences that are positive for a group below the reference.
 _SIGNED = re.compile(
     "|".join(
         [
@@ -286,7 +287,7 @@ def _kind(value: object) -> str:
 
 
 def refuse_impossible(requirements: Sequence[Requirement]) -> None:
-    """Refuse requirements that no record can answer, and bounds of a difference on its harmless side alone.
+    """Refuse requirements that no record can answer, and bounds of a signed difference on one side alone.
 
     Raises
     ------
@@ -323,17 +324,26 @@ def _why_impossible(requirement: Requirement) -> str | None:
 
 
 def _why_one_sided(requirement: Requirement, others: Sequence[Requirement]) -> str | None:
-    """Say why an upper bound alone of a signed difference requires too little; None for any other."""
-    name, _ = split_bound(requirement.path)
-    bound = requirement.value
-    if requirement.sign not in {"<", "<="} or not is_number(bound) or not _SIGNED.fullmatch(name):
+    """Say why a bound on one side of a signed difference requires too little; None for any other."""
+    name, bound = _without_end(requirement.path), requirement.value
+    if requirement.sign not in ORDERING or not is_number(bound) or not _SIGNED.fullmatch(name):
         return None
-    if any(each.sign in {">", ">="} and split_bound(each.path)[0] == name for each in others):
+    if any(
+        each.sign in ORDERING and each.sign[0] != requirement.sign[0] and _without_end(each.path) == name
+        for each in others
+    ):
         return None
+    size, far = shown(abs(float(bound))), "above" if requirement.sign[0] == "<" else "below"
     return (
-        f"the difference is the group's figure less the reference's, so a group far below meets it; require "
-        f"{one_line(name)} >= {shown(-abs(float(bound)))}, or both"
+        f"the difference is the reference's figure less the group's, so a group far {far} the reference meets "
+        f"it; require both {one_line(name)} >= -{size} and {one_line(name)} <= {size}"
     )
+
+
+def _without_end(path: str) -> str:
+    """Return the path of a figure, without its value or an end of its interval."""
+    head, _, tail = path.rpartition(".")
+    return head if tail in {"value", *BOUNDS} else path
 
 
 def _nothing_there(name: str, bound: str | None) -> str:
