@@ -14,7 +14,14 @@ from sklearn.tree import DecisionTreeClassifier
 from trivet.effects import EffectMatrix, EffectSettings, audit_effects, measure_effects
 from trivet.effects.mitigations import SelfGrouped, figure_of
 from trivet.effects.own import own_system
-from trivet.effects.trainings import Rows, divided_rows, figures_of_decisions, halves_of
+from trivet.effects.trainings import (
+    Rows,
+    Training,
+    divided_rows,
+    figures_of_decisions,
+    halves_of,
+    measure_trainings,
+)
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.fairness.auditing.table import audit_table, rows_of
@@ -394,6 +401,22 @@ def test_what_the_budget_leaves_no_time_for_says_so(tmp_path):
     )
     # Noise takes no time to speak of.
     assert cells["noise-1", "impact-female"].low is not None
+
+
+def test_a_remedy_without_its_comparison_has_no_figures():
+    rng = np.random.default_rng(0)
+    rows = Rows(rng.normal(size=(40, 1)), np.tile([0, 1], 20), np.repeat([0, 1], 20))
+    figures = [
+        figure_of(kind, name=kind, model="m", whose="all rows", short="", scale="", family="own")
+        for kind in ("accuracy", "scores")
+    ]
+    plain = Training("own", None, LogisticRegression(), slow=True)
+    after = Training("own", "after", LogisticRegression(), fixed=frozenset({"scores"}))
+    ends = iter([False, True])
+    found = measure_trainings(
+        [rows], (plain, after), figures, pairs=1, reference=0, seed=0, is_up=lambda: next(ends)
+    )
+    assert found == [{}]
 
 
 def test_a_table_that_is_too_small_says_so():

@@ -292,6 +292,7 @@ def measure_trainings(
             (each.family, each.remedy): {**_left_as_it_was(each, figures, done, turn), **own}
             for each in trainings
             if (own := done.get((turn, each.family, each.remedy))) is not None
+            and (not each.fixed or (turn, each.family, None) in done)
         }
         for turn in range(len(samples))
     ]
