@@ -205,6 +205,28 @@ def test_tied_weights_that_a_file_has_once_are_read_and_differing_ones_refused(t
         load_checkpoint(tmp_path / "b.pth", architecture="layout_nets:Tied", input_shape=(1, 8, 8))
 
 
+class Doubling(nn.Linear):
+    """A layer that changes weights as it loads them."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        super()._load_from_state_dict({key: 2 * each for key, each in state_dict.items()}, prefix, *rest)
+
+
+def test_what_a_network_makes_of_its_weights_is_its_own(tmp_path):
+    network, wanted = Doubling(2, 2), nn.Linear(2, 2).state_dict()
+    load_state(network, wanted, tmp_path)
+    assert same(network, {key: 2 * each for key, each in wanted.items()})
+
+
+def test_layers_that_share_memory_in_other_shapes_have_the_same_numbers(tmp_path):
+    network = nn.Sequential(nn.Linear(2, 3, bias=False), nn.Linear(3, 2, bias=False))
+    network[1].weight = nn.Parameter(network[0].weight.data.T)
+    state = {"0.weight": torch.ones(3, 2), "1.weight": torch.ones(2, 3)}
+    load_state(network, state, tmp_path)
+    with pytest.raises(CheckpointError, match=r"other numbers in '0\.weight' than in '1\.weight'"):
+        load_state(network, state | {"1.weight": torch.zeros(2, 3)}, tmp_path)
+
+
 def test_lazy_layers_need_images(tmp_path):
     torch.save({}, tmp_path / "a.pth")
     with pytest.raises(UsageError, match="does not say which images it takes"):

@@ -442,9 +442,11 @@ def _fill(
             )
     network.load_state_dict(own | loaded, strict=True)
     for layer, value in network.state_dict().items():
-        if layer in loaded and not torch.equal(value, loaded[layer]):
+        if layer not in loaded or torch.equal(value, loaded[layer]):
+            continue
+        if shared := [key for key in own if key != layer and _memory(own[key]) == _memory(value)]:
             raise CheckpointError(
-                f"{name} has other numbers in {quote(layer)} than in {quote(twins[layer][0])}, which are one "
+                f"{name} has other numbers in {quote(layer)} than in {quote(shared[0])}, which are the same "
                 "in the network; save the network that is meant."
             )
     return tuple(found["notes"])
@@ -460,6 +462,10 @@ def _twins(own: Mapping[str, Tensor]) -> dict[str, list[str]]:
     for key, place in places.items():
         groups.setdefault(place, []).append(key)
     return {key: [each for each in groups[place] if each != key] for key, place in places.items()}
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _refuse_broken(state: Mapping[str, Tensor], name: str) -> None:
