@@ -9,6 +9,7 @@ from example_privacy import example_mechanism, example_membership, example_plan
 from example_records import example_own_record, example_record
 from trivet.audit.described import lacking
 from trivet.config import load_config, sections_of
+from trivet.fairness.auditing.table import audit_table
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 
 OWN = "[audit]\nstudy = false\n"
@@ -96,6 +97,19 @@ def test_groups_are_looked_for_one_by_one_and_yardsticks_have_to_be_the_same(tmp
     wide = own(fairness=FairnessLeg(audit=replace(audit, four_fifths=0.1)))
     assert lacks(tmp_path, text, wide) == ("0.1 as its four-fifths and not 0.8 ([fairness.table])",)
     assert lacks(tmp_path, text + "four_fifths = 0.1\n", wide) == ()
+
+
+def test_counts_other_names_of_metrics_and_a_column_with_one_value_are_no_lack(tmp_path):
+    file = tmp_path / "counts.csv"
+    file.write_text("sex,land,hired,people\nf,x,30,100\nm,x,50,100\n")
+    settings = f'[fairness.table]\ntable = "{file}"\nselected = "hired"\ntotal = "people"\n'
+    settings += 'sensitive = ["sex", "land"]\nmetric = ["Statistical parity"]\n'
+    described = tmp_path / "audit.toml"
+    described.write_text(OWN + settings)
+    table = load_config(described).fairness.table
+    found = own(fairness=FairnessLeg(audit=audit_table(table, seed=0)))
+    assert found.fairness.audit.constant == ("land",)
+    assert lacks(tmp_path, OWN + settings, found) == ()
 
 
 def test_a_plan_with_another_budget_is_another_plan(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from trivet.config import AuditConfig
 from trivet.fairness.auditing.settings import TableSettings
-from trivet.fairness.measures.registry import SELECTION
+from trivet.fairness.measures.registry import measures_named
 from trivet.place import spelling
 from trivet.wording import quote
 
@@ -14,7 +14,7 @@ __all__ = ["lacking"]
 
 Record = Mapping[str, Any]
 #: Settings of a table that stand in the record as they were given.
-_YARDSTICKS: Final = ("four_fifths", "level", "favourable", "weight", "strata", "cluster", "count")
+_YARDSTICKS: Final = ("four_fifths", "level", "favourable", "weight", "strata", "cluster")
 #: Sections that judge an audit and describe none.
 _JUDGING: Final = frozenset({"policy"})
 
@@ -93,12 +93,12 @@ def _fairness(config: AuditConfig, fairness: Record) -> Iterator[str]:
         yield from _of_another(table, audit)
     alone = {each["columns"][0] for each in audit["attributes"] if len(each["columns"]) == 1}
     for name in table.sensitive:
-        if name not in alone:
+        if name not in alone.union(audit["constant"]):
             yield f"no groups by {quote(name)} (sensitive in [fairness.table])"
     metrics = {each["metric"] for attribute in audit["attributes"] for each in attribute["measures"]}
-    for name in table.metric or (SELECTION,):
-        if metrics and name not in metrics:
-            yield f"no {quote(name)} (metric in [fairness.table])"
+    for each in measures_named(table.metric):
+        if metrics and each.name not in metrics:
+            yield f"no {quote(each.name)} (metric in [fairness.table])"
 
 
 def _of_another(table: TableSettings, audit: Record) -> Iterator[str]:
@@ -107,6 +107,7 @@ def _of_another(table: TableSettings, audit: Record) -> Iterator[str]:
         "data": Path(table.table).name,
         "label": table.label or "",
         "prediction": table.prediction or table.score or table.selected or "",
+        "count": table.count or table.total,
         **{name: getattr(table, name) for name in _YARDSTICKS},
     }
     for name, wanted in described.items():

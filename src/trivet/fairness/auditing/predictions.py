@@ -332,7 +332,7 @@ def audit_counts(
     cautions = (*_sensitive_sides(counts, label=label, prediction=prediction), *cautions)
     constant = constant_columns(counts.columns, counts.groups, named)
     cautions = (*(Caution("columns", note) for note in constant), *cautions)
-    counts = varying(counts)
+    columns, counts = counts.columns, varying(counts)
     # More threads only get in each other's way on so few rows, and sum in another order.
     parts = parts_of(counts, named, references=references, how=reference)
     comparisons = family_size(parts)
@@ -397,6 +397,7 @@ def audit_counts(
         other_metrics=tuple(
             measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
         ),
+        constant=tuple(name for name in columns if name not in counts.columns),
     )
 
 

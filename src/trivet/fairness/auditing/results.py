@@ -336,6 +336,7 @@ class FairnessAudit(
     subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
     suppressed_below : Counts of groups below this number are suppressed; None where none are.
     left_out : Rows left out for want of a label, a prediction or a score; None where that is withheld.
+    constant : Sensitive columns with one value in every row, by which there are no groups.
     """
 
     data: str
@@ -366,6 +367,7 @@ class FairnessAudit(
     subgroups: SubgroupSearch | None = None
     suppressed_below: int | None = None
     left_out: int | None = 0
+    constant: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
