@@ -335,8 +335,8 @@ def _why_one_sided(requirement: Requirement, others: Sequence[Requirement]) -> s
         return None
     size, far = shown(abs(float(bound))), "above" if requirement.sign[0] == "<" else "below"
     return (
-        f"the difference is the reference's figure less the group's, so a group far {far} the reference meets "
-        f"it; require both {one_line(name)} >= -{size} and {one_line(name)} <= {size}"
+        f"the difference is the reference's figure less the group's, so a group far {far} the reference "
+        f"meets it; require both {one_line(name)} >= -{size} and {one_line(name)} <= {size}"
     )
 
 
