@@ -329,6 +329,15 @@ def test_how_many_rows_lack_an_outcome_is_withheld_with_small_counts(tmp_path):
     assert said.amount is found.left_out is None
 
 
+def test_how_many_of_a_group_lack_an_outcome_is_withheld(tmp_path):
+    rows = "f,1\nf,0\nm,1\nm,0\n" * 20 + "f,\n" * 3 + "m,\n" * 12
+    found = audited(write(tmp_path, f"sex,p\n{rows}"), "sex", missing_outcome="drop", suppress=5)
+    (said,) = [each for each in found.cautions if each.kind == "missing outcome"]
+    assert (said.amount, found.left_out) == (15, 15)
+    assert "15 of all" in said.message and "12" not in said.message
+    assert not [each for each in found.cautions if each.kind == "suppressed"]
+
+
 def test_where_nothing_is_compared_with_outcomes_the_option_is_refused(tmp_path):
     path = write(tmp_path, "sex,k,n\nf,1,2\nm,1,2\n")
     with pytest.raises(UsageError, match="nothing is done with it"):

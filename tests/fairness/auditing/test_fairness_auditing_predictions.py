@@ -114,8 +114,8 @@ def test_values_that_differ_in_spelling_alone_are_named():
     assert "N/A" not in kinds["spelling"]
     assert "'N/A'" in kinds["missing groups"]
     # Numbers that differ by a dot or a sign are other numbers, and a group that was asked for is no mistake.
-    names = ("under 25", "25-45", "2545", "1.5", "15", "-15", "missing")
-    plain = counts_of(*[(40, 10, 10, 40)] * 7, groups=tuple((name,) for name in names))
+    names = ("under 25", "25-45", "2545", "1.5", "15", "-15", "missing", "A", "A-")
+    plain = counts_of(*[(40, 10, 10, 40)] * 9, groups=tuple((name,) for name in names))
     assert not {"spelling", "missing groups"} & {each.kind for each in audit_counts(plain).cautions}
 
 

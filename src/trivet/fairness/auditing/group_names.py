@@ -66,8 +66,8 @@ def caution_groups(columns: Sequence[str], groups: Sequence[tuple[str, ...]]) ->
 def _spelling(value: str) -> str:
     """Return a value without what differs in spelling alone: case, blanks, hyphens, forms of a letter."""
     folded = unicodedata.normalize("NFKC", value).casefold()
-    # A hyphen or a dot makes another number, or another range of them.
-    passed = _BLANK if any(map(str.isdigit, folded)) else f"{_BLANK}-."
+    # A hyphen or a dot makes another number, or another range of them, and a hyphen at the end another grade.
+    passed = _BLANK if any(map(str.isdigit, folded)) or folded.endswith("-") else f"{_BLANK}-."
     return "".join(letter for letter in folded if letter not in passed) or value
 
 

@@ -406,8 +406,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing`, `exclude` and those of the search are of a file, or of a frame, which is
-        then written to one.
+        `bins`, `one_hot`, `missing`, `missing_outcome`, `exclude` and those of the search are of a file, or of
+        a frame, which is then written to one.
 
     Returns
     -------
@@ -472,6 +472,7 @@ def compare(
     bins: str | None = None,
     one_hot: str | None = None,
     missing: Missing = "refuse",
+    missing_outcome: MissingOutcome = "refuse",
     exclude: str | None = None,
     ignore: Sequence[str] = (),
     rows: int | None = None,
@@ -495,7 +496,7 @@ def compare(
         As of `audit`; Adult and rows have a label of their own.
     weight
         Column of the rows' weights, by which models are fitted and all figures weighted.
-    bins, one_hot, missing, exclude
+    bins, one_hot, missing, missing_outcome, exclude
         As of `audit`.
     estimator
         ``logistic``, ``boosting``, ``package.module:factory`` of your own, or an unfitted scikit-learn
@@ -547,6 +548,7 @@ def compare(
             bins=bins,
             one_hot=one_hot,
             missing=missing,
+            missing_outcome=missing_outcome,
             exclude=exclude,
             ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),
             rows=rows,

@@ -435,11 +435,16 @@ def published_cautions(
     """Yield the cautions that tell no small count, and say what is withheld."""
     dropped = False
     for caution in cautions:
+        if caution.kind == MISSING_OUTCOME:
+            # Of a group there can be a few, also where there are many of all.
+            told = None if hidden or (caution.amount or 0) < fewest else caution.amount
+            dropped = dropped or told is None
+            which = "how many is withheld" if told is None else f"{told:,.0f} of all, by group withheld"
+            yield Caution(caution.kind, f"Rows without an outcome are left out; {which}.", told)
+            continue
         message = published_note(caution.message, fewest, hidden=hidden)
         if message is None or tells(caution):
             dropped = True
-            if caution.kind == MISSING_OUTCOME:
-                yield Caution(caution.kind, "Rows without an outcome are left out; how many is withheld.")
         else:
             yield replace(caution, message=message)
     if dropped:
