@@ -406,8 +406,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing`, `missing_outcome`, `exclude` and those of the search are of a file, or of
-        a frame, which is then written to one.
+        `bins`, `one_hot`, `missing`, `missing_outcome`, `exclude` and those of the search are of a file, or
+        of a frame, which is then written to one.
 
     Returns
     -------
