@@ -1,17 +1,21 @@
 """A verdict is decided once: terminal, page, card, findings, requirements and comparisons agree."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from example_audits import audit_of, changed
-from example_records import example_record
+from example_records import example_own_record, example_record
 from trivet.audited import PUBLISHED_MODELS, complaint_about
 from trivet.comparison import compare_audits
+from trivet.fairness.auditing.predictions import audit_predictions
 from trivet.findings import findings_of
 from trivet.policy import judge, parse_requirements
 from trivet.privacy.planning.results import budget_verdict
-from trivet.record import as_json
+from trivet.record import FairnessLeg, as_json
 from trivet.report.card import model_card
 from trivet.report.verdicts import verdicts
 
@@ -87,3 +91,21 @@ def test_a_published_model_has_one_of_the_verdicts_on_fairness(model):
     assert complaint_about(as_json(changed(example_record(), place, "unsettled"))) is None
     complaint = complaint_about(as_json(changed(example_record(), place, "fine")))
     assert complaint == f"{place} is 'fine'; expected one of in band, unsettled, disparate"
+
+
+def test_groups_that_differ_in_selection_contradict_no_verdict_on_another_metric():
+    rows = np.repeat(np.arange(8), [2700, 300, 100, 900, 900, 100, 300, 2700])
+    audit = audit_predictions(
+        None,
+        rows % 4 // 2,
+        rows % 2,
+        {"sex": np.where(rows < 4, "f", "m")},
+        metric=["false_positive_rate"],
+    )
+    assert audit.verdict == "in band"
+    assert "disparate" in {group.verdict for group in audit.attributes[0].groups}
+    record = replace(example_own_record(), fairness=FairnessLeg(audit=audit))
+    assert complaint_about(as_json(record)) is None
+    place = "fairness.audit.attributes.0.measures.0.groups.0.verdict"
+    complaint = complaint_about(as_json(changed(record, place, "disparate")))
+    assert "measures.0.verdict is 'in band', and something in it is disparate" in complaint

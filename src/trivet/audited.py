@@ -267,8 +267,10 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
         for which, group in enumerate(attribute["groups"]):
             if group["verdict"] != REFERENCE:
                 yield from _of_words("fairness", group, f"{here}.groups.{which}")
-        several = len(attribute["measures"]) > 1
-        yield from _worst(attribute, attribute["measures" if several else "groups"], here)
+        # Groups have the verdict on selection, which an audit by other metrics is not about.
+        yield from _worst(attribute, attribute["measures"] or attribute["groups"], here)
+        for which, measure in enumerate(attribute["measures"]):
+            yield from _worst(measure, measure["groups"], f"{here}.measures.{which}")
 
 
 def _worst(judged: Record, parts: Sequence[Record], place: str) -> Iterator[str]:
