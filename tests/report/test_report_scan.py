@@ -142,17 +142,17 @@ def test_the_verdict_comes_first_as_a_word_with_a_sign(pages):
         assert source.index('class="card') < source.index("<nav") < source.index("<h2")
 
 
-def test_a_repair_is_told_as_before_repair_and_after():
+def test_a_repair_is_told_by_its_outcome_then_as_before_and_after():
     scanned = example_scan(repaired=True)
     audit, _ = scanned.audit
     told = [(verdict.leg, verdict.tone, verdict.word) for verdict in REPAIR.verdicts(audit)]
     assert told == [
-        ("before", "bad", "backdoored, label 4"),
         ("repair", "good", "removed by unlearn"),
+        ("before", "bad", "backdoored, label 4"),
         ("after", "good", "no evidence"),
     ]
     failed = REPAIR.verdicts(dataclasses.replace(audit, repair=example_repair(removed=False)))
-    assert [verdict.word for verdict in failed] == ["backdoored, label 4", "not removed"]
+    assert [verdict.word for verdict in failed] == ["not removed", "backdoored, label 4"]
 
 
 def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
@@ -180,7 +180,7 @@ def test_a_loss_that_is_not_settled_is_said_so():
     repair = dataclasses.replace(repair, outcome="unsettled", attempts=(repair.attempts[0], unsure))
     audit, _ = example_scan(repaired=True).audit
     verdicts = REPAIR.verdicts(dataclasses.replace(audit, repair=repair))
-    assert (verdicts[1].word, verdicts[1].tone) == ("removed by unlearn, loss unsettled", "unsure")
+    assert (verdicts[0].word, verdicts[0].tone) == ("removed by unlearn, loss unsettled", "unsure")
 
 
 def test_the_table_of_labels_begins_with_the_suspect_and_has_them_all(pages):

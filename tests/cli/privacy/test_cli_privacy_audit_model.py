@@ -247,7 +247,7 @@ def test_what_is_wrong_is_said_in_one_line(folder, run, arguments, code, message
         ("hired,age\n", "has no rows"),
         ("hired\n" + "yes\nno\n" * 40, "no column beside the label"),
         ("hired,age\n" + "yes,1\n" * 80, "all labels are yes"),
-        ("", "header"),
+        ("", "is empty"),
     ],
 )
 def test_a_table_that_does_not_do(folder, run, content, message):

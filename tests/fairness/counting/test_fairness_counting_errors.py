@@ -261,7 +261,7 @@ def test_a_stray_quotation_mark_far_in_a_large_file_is_told(tmp_path):
 def test_a_file_of_nothing_is_refused(name, tmp_path):
     path = tmp_path / name
     path.touch()
-    with pytest.raises((DataError, UsageError), match=r"a header|cannot be read|cannot be opened"):
+    with pytest.raises((DataError, UsageError), match=r"is empty|cannot be read|cannot be opened"):
         group_counts(path, "y", "p", "s")
 
 
