@@ -611,6 +611,20 @@ TABLE = {
         set(),
         {"policy.baseline.1": "fixed"},
     ),
+    "a breach that stays one with more rows left out": (
+        record(replace(UNFAIR, left_out=40)),
+        "",
+        record(replace(UNFAIR, left_out=10)),
+        set(),
+        {f"{IMPACT}.1": "known"},
+    ),
+    "a breach that stays one in a quicker scan": (
+        record(network=profiled("quick")),
+        "",
+        record(network=profiled("standard")),
+        set(),
+        {NETWORK: "known"},
+    ),
     "a pass by a quicker scan": (
         record(network=profiled("quick", verdict="no evidence")),
         "",

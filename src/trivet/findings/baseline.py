@@ -244,10 +244,11 @@ class _Against:
                 name = named_place(self.there.record, ground.place) or ground.place
                 if pair is None or pair.after is None or pair.after is ABSENT:
                     gone.append(name)
+                elif _key(finding, ground, pair) in still:
+                    left = True
                 elif other := self._passes_by(pair):
                     gone.append(f"{name} as there: {other}")
                 else:
-                    left = left or _key(finding, ground, pair) in still
                     left = left or _measured(finding, ground, pair) in opened
             if gone:
                 yield "gone", finding, _listed(dict.fromkeys(gone))
