@@ -109,7 +109,8 @@ def test_a_default_that_is_replaced_stays_a_warning_that_says_so(alone):
     found = findings_of(alone, parse_requirements(["privacy.membership_auroc <= 0.999"]), day=DAY)
     (verdict,) = [each for each in found if each.id == "privacy.membership"]
     assert verdict.level == "warning"
-    assert "policy.1 stands in the place of this default" in verdict.decision
+    said = "The requirement privacy.membership_auroc <= 0.999 stands in the place of this default."
+    assert said in verdict.decision
     assert verdict.decision in verdict.sentence
 
 

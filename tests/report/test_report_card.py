@@ -256,3 +256,20 @@ def test_a_name_and_a_source_are_the_users():
             model_index(record, source=source)
     with pytest.raises(UsageError, match="name of the model is empty"):
         model_index(record, name=" ")
+
+
+def test_a_ratio_has_the_interval_that_its_verdict_rests_on():
+    record = example_own_record()
+    _, body = front(model_card(audit_of(record)))
+    compared = [
+        group
+        for attribute in record.fairness.audit.attributes
+        for group in attribute.groups
+        if group.disparate_impact is not None and group.disparate_impact.value is not None
+    ]
+    assert compared
+    for group in compared:
+        assert (
+            f"{group.disparate_impact.value:.4f} ({group.simultaneous_low:.4f} to "
+            f"{group.simultaneous_high:.4f}) | {group.verdict} |"
+        ) in body

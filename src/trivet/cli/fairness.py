@@ -63,6 +63,7 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
     _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console, audit.four_fifths)
+    _print_marks(audit.attributes, console, audit.four_fifths)
     if audit.subgroups is not None:
         print_search(audit.subgroups, console)
     _print_end(audit, console)
@@ -103,8 +104,10 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
     *others, last = comparison.baseline.attributes
     # The models are compared by all columns together; the verdict may rest on one of them.
     rests = next((each for each in others if each.reason == comparison.baseline.reason), None)
-    for attribute in filter(None, (rests, last)):
+    shown = [each for each in (rests, last) if each is not None]
+    for attribute in shown:
         _print_attribute(attribute, console, comparison.baseline.four_fifths)
+    _print_marks(shown, console, comparison.baseline.four_fifths)
     _print_end(comparison.baseline, console)
 
 
@@ -150,13 +153,6 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
             verdict_cell(group.verdict) if judged or group.verdict == REFERENCE else "",
         )
     console.print(table)
-    if any(marks.values()):
-        share = _share(four_fifths)
-        console.print(
-            f"By the estimate alone, {BELOW}: below {share} of the reference; {ABOVE}: the reference is "
-            f"below {share} of it.",
-            style="dim",
-        )
     if more:
         console.print(f"{more} more groups are in the files of --out, and in --json.")
     print_withheld(attribute, console)
@@ -167,6 +163,19 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
     if attribute.by_feature is not None:
         console.print(escape(attribute.by_feature.statement))
     console.print()
+
+
+def _print_marks(attributes: Sequence[AttributeAudit], console: "Console", four_fifths: float) -> None:
+    """Say once below all tables what their arrows mean."""
+    shown = (group for attribute in attributes for group in _worst_first(attribute.groups)[0])
+    if any(_mark(group.disparate_impact, four_fifths) for group in shown):
+        share = _share(four_fifths)
+        console.print(
+            f"DI: disparate impact. By the estimate alone, {BELOW}: below {share} of the reference; {ABOVE}: "
+            f"the reference is below {share} of it.",
+            style="dim",
+        )
+        console.print()
 
 
 def _print_measure(

@@ -271,17 +271,13 @@ def _in_place(record: Mapping[str, Any], finding: Finding, standing: Sequence[Ou
     It does so for the very parts that it measures. Nothing else than requirements and waivers switches a
     default off.
     """
-    number = _replacing(record, finding, standing) if finding.level == "breach" else 0
-    said = f"The requirement policy.{number} stands in the place of this default."
-    return finding.decided(said, level="warning") if number else finding
-
-
-def _replacing(record: Mapping[str, Any], finding: Finding, outcomes: Sequence[Outcome]) -> int:
-    """Return the number of the requirement that stands in a default's place; 0 where none does."""
-    numbers = (
-        number for number, outcome in enumerate(outcomes, start=1) if _covers(record, finding, outcome.places)
+    covering = (each.requirement for each in standing if _covers(record, finding, each.places))
+    requirement = next(covering, None) if finding.level == "breach" else None
+    if requirement is None:
+        return finding
+    return finding.decided(
+        f"The requirement {requirement} stands in the place of this default.", level="warning"
     )
-    return next(numbers, 0)
 
 
 def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) -> bool:

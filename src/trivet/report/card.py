@@ -271,12 +271,22 @@ def _groups(
     for number, group in numbered[:MOST_GROUPS]:
         cells = (
             f"{group[field]:,}" if field == "rows" else _number(record, f"{place}.{number}.{field}.value")
-            for field in columns.values()
+            for field in list(columns.values())[:-1]
         )
-        yield markdown_row(code_span(group["group"]), *cells, markdown_text(group["verdict"]))
+        judged = _judged(record, f"{place}.{number}.{ratio}.value", group)
+        yield markdown_row(code_span(group["group"]), *cells, judged, markdown_text(group["verdict"]))
     if len(numbered) > MOST_GROUPS:
         yield ""
         yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
+
+
+def _judged(record: Mapping[str, Any], place: str, group: Mapping[str, Any]) -> str:
+    """Write a ratio with the interval that its verdict rests on: of all comparisons at once."""
+    found = measured(record, place)
+    if found is None:
+        return "-"
+    interval = interval_text(group["simultaneous_low"], group["simultaneous_high"])
+    return f"{value_text(found.value)} {interval}".strip()
 
 
 def _parity(compared: Mapping[str, Any] | None) -> float:
@@ -368,7 +378,8 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield ""
     yield (
         "Intervals are of sampling, at the level of 95 % unless the audit chose another; a number "
-        "without one has no known error. Verdicts:"
+        "without one has no known error. Intervals of ratios between groups hold for all comparisons of the "
+        "audit at once, as their verdicts do. Verdicts:"
     )
     yield ""
     yield markdown_row("Verdict on", "Verdict")
