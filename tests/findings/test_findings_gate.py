@@ -174,5 +174,9 @@ def test_a_record_of_weights_or_data_that_changed_since_is_not_judged_as_of_them
     with pytest.raises(RecordError, match=r"of other content than these have by now.*loans\.csv"):
         gate(place, "--config", tmp_path / "audit.toml")
     assert gate(place)[0] == 1
+    manifest = place / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"files": {"a": ["no digest"]}}))
+    with pytest.raises(RecordError, match="of other content"):
+        gate(place, "--config", tmp_path / "audit.toml")
     table.unlink()
     assert gate(place, "--config", tmp_path / "audit.toml")[0] == 1

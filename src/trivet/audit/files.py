@@ -74,7 +74,7 @@ def changed_since(config: AuditConfig, manifest: Mapping[str, Any]) -> tuple[str
     read = manifest.get("files")
     if not isinstance(read, Mapping):
         return ()
-    known = set(read.values())
+    known = {each for each in read.values() if isinstance(each, str)}
     here: list[Path] = []
     with suppress(TrivetError, OSError):  # weights in several parts, of which one is not here
         here += _audited(config)
