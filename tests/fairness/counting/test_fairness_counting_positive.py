@@ -203,6 +203,8 @@ def test_several_values_can_be_positive_and_are_named():
         counted(labels, predictions, "yes,2")
     with pytest.raises(UsageError, match=r"no label or prediction is 'no'; there are '0', '1'"):
         group_counts(None, None, predictions, SEX, positive="1,no")
+    with pytest.raises(UsageError, match="every label and prediction counts as positive by 'yes,no,1,0'"):
+        counted(labels, predictions, "yes,no,1,0")
     # A value with a comma is one value; with a cut a label 1 is no prediction of 1.
     commas = ["good, really", "bad"] * 2
     assert counted(commas, commas, "good, really").also == ()
