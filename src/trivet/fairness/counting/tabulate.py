@@ -405,8 +405,8 @@ def _of_several(
             raise UsageError(f"no label or prediction is {quote(part)}; there are {known}.")
     if names.issubset(parts):
         raise UsageError(
-            f"every label and prediction counts as positive by {quote(text)}, which leaves nothing to compare; "
-            "leave out those that are negative."
+            f"every label and prediction counts as positive by {quote(text)}, which leaves nothing to "
+            "compare; leave out those that are negative."
         )
     first, *others = dict.fromkeys(parts)
     return replace(question, positive=first), tuple(others)
