@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pypandoc
 import pytest
@@ -160,6 +161,16 @@ def test_a_plan_of_unlike_queries_names_the_noise_of_each():
     for query in plan.recommended.queries:
         assert f"| Scale of the noise of {query.name} | {query.scale:.4f} |" in body
     assert "| Scale of the noise | -" not in body
+
+
+def test_queries_beyond_those_that_are_named_are_counted():
+    planned = example_plan()
+    row = planned.recommended
+    several = tuple(replace(row.queries[0], name=f"query {number}") for number in range(25))
+    planned = replace(planned, recommended=replace(row, scale=None, queries=several))
+    body = model_card(audit_of(own_record(privacy=PrivacyLeg(plan=planned))))
+    assert "query 19 |" in body
+    assert "5 more queries have other scales." in body
 
 
 def test_names_of_strangers_stay_text():

@@ -115,6 +115,12 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         )
         yield ""
         yield from _table(record, _plan_rows(plan))
+        if (
+            plan["recommended"]["scale"] is None
+            and (more := len(plan["recommended"]["queries"]) - MOST_GROUPS) > 0
+        ):
+            yield ""
+            yield f"{more} more queries have other scales."
         yield ""
     if (training := privacy["training"]) is not None:
         yield f"Private training: {_sentences(training['why'])}"
