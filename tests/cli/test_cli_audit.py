@@ -113,6 +113,13 @@ def test_a_whole_audit_is_sent_to_run(here, capsys):
     assert "type trivet run audit.toml" in capsys.readouterr().err
 
 
+def test_names_and_values_with_a_comma_stand_in_quotation_marks(here, capsys):
+    (here / "loans.csv").write_text('town,"paid, in full"\n"East, rural",yes\nWest,no\n' * 2)
+    assert trivet("loans.csv") == 2
+    assert 'It has town ("East, rural", West' in (said := capsys.readouterr().err)
+    assert '"paid, in full" (no, ' in said
+
+
 def test_wrong_names_and_words_without_a_positive_one_are_said_with_the_rest(here, capsys):
     (here / "loans.csv").write_text("Sex,granted,score\n" + "f,yes,0.2\nm,no,0.7\nm,,0.1\n" * 3)
     assert trivet("loans.csv", "--sensitive", "sex", "--label", "granted") == 2

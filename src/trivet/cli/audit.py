@@ -311,8 +311,10 @@ def _values_of(opened: "Table", columns: Sequence["Column"]) -> dict[str, list[s
 
 def _column_text(name: str, values: Sequence[str]) -> str:
     """Return a column's name, with its values where they are few."""
-    told = ", ".join(one_line(value, limit=VALUE_CHARACTERS) for value in values)
-    return f"{one_line(name)} ({told})" if 1 < len(values) <= FEW else one_line(name)
+    from trivet.fairness.counting.naming import quoted  # noqa: PLC0415 - NumPy
+
+    told = ", ".join(quoted(one_line(value, limit=VALUE_CHARACTERS)) for value in values)
+    return f"{quoted(one_line(name))} ({told})" if 1 < len(values) <= FEW else quoted(one_line(name))
 
 
 def _lacking_positive(values: Sequence[str]) -> Iterator[str]:

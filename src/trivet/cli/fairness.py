@@ -103,7 +103,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
     _print_overall(comparison.baseline, console)
     *others, last = comparison.baseline.attributes
     # The models are compared by all columns together; the verdict may rest on one of them.
-    rests = next((each for each in others if each.reason == comparison.baseline.reason), None)
+    rests = next((each for each in others if each.verdict == comparison.baseline.verdict), None)
     shown = [each for each in (rests, last) if each is not None]
     for attribute in shown:
         _print_attribute(attribute, console, comparison.baseline.four_fifths)

@@ -152,8 +152,8 @@ def _blocks(dossier: Dossier) -> Iterator[Block]:
     yield Paragraph(
         f"Every number below is read from {METRICS}, which has all its digits and whose SHA-256 is "
         f"{dossier.record_sha256}; the column "
-        "“place” says where it stands there. Signed is the folder of this document, in evidence.sig, where "
-        "that file lies beside it."
+        "“place” says where it stands there. This document is signed only if evidence.sig lies beside it, "
+        "the signature of its folder."
     )
     yield Grid(("Made by", "Value"), tuple(_made(dossier)))
     yield from _testing(dossier)

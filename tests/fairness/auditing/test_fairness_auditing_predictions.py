@@ -56,6 +56,14 @@ def test_a_known_table_is_measured_and_judged():
     assert audit.attributes[0].by_class.whole.value == pytest.approx(0.4)
 
 
+def test_the_reason_names_every_attribute_that_is_disparate():
+    people = ("f", "a"), ("f", "b"), ("m", "a"), ("m", "b")
+    rows = [(2000 - selected, selected, 0, 0) for selected in (100, 600, 600, 1900)]
+    found = audit_counts(counts_of(*rows, columns=("sex", "town"), groups=people))
+    assert [each.verdict for each in found.attributes] == [DISPARATE] * 3
+    assert found.reason == f"{found.attributes[0].reason} Also disparate by town and sex x town."
+
+
 @pytest.mark.parametrize(
     ("protected", "verdict"),
     [((0, 5000, 0, 5000), IN_BAND), ((75, 25, 0, 0), UNSETTLED), ((9000, 1000, 0, 0), DISPARATE)],

@@ -45,7 +45,8 @@ from trivet.fairness.metrics.group_rates import (
     true_positive_rates,
 )
 from trivet.settings import Seed, require
-from trivet.wording import one_line, quote
+from trivet.verdict import DISPARATE
+from trivet.wording import listed, one_line, quote
 
 __all__ = ["LAW", "audit_counts", "audit_predictions", "family_size", "parts_of"]
 
@@ -362,7 +363,8 @@ def audit_counts(
         message = design_sentence(Sample.of(counts), counts.weights.weight)
         cautions = (Caution("weights", message), *cautions)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
-    shown = next(attribute for attribute in attributes if attribute.verdict == worst)
+    shown, *others = (attribute for attribute in attributes if attribute.verdict == worst)
+    also = f" Also disparate by {listed([one_line(one.name) for one in others])}." if others else ""
     negative, positive = counts.classes
     return FairnessAudit(
         data=data,
@@ -383,7 +385,7 @@ def audit_counts(
         ),
         law=LAW,
         verdict=worst,
-        reason=shown.reason,
+        reason=f"{shown.reason}{also if worst == DISPARATE else ''}",
         limits=LIMITS,
         overall=overall_rates(counts, level=level),
         folded=counts.folded,
