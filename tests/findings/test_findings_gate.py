@@ -1,6 +1,7 @@
 """The command: the same judgement as a run, in every format, with its exit code."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import jsonschema
@@ -180,3 +181,18 @@ def test_a_record_of_weights_or_data_that_changed_since_is_not_judged_as_of_them
         gate(place, "--config", tmp_path / "audit.toml")
     table.unlink()
     assert gate(place, "--config", tmp_path / "audit.toml")[0] == 1
+
+
+def test_requirements_of_the_audit_s_own_policy_that_do_not_count_are_named(audited, tmp_path, capsys):
+    app = App(name="trivet", result_action="return_value")
+    app.command("trivet.cli.run:gate", name="gate")
+    config = audited / "waived.toml"
+    app(["gate", str(audited), "--require", MET, "--config", str(config), "--out", str(tmp_path / "own")])
+    folder = tmp_path / "audit"
+    shutil.copytree(audited, folder)
+    shutil.copy(tmp_path / "own" / "findings.json", folder)
+    capsys.readouterr()
+    for asked, named in (([], True), (["--require", MET], False), (["--config", str(config)], False)):
+        app(["gate", str(folder), *asked])
+        said = capsys.readouterr().err
+        assert (f"held to more than this: {MET}. Name its audit.toml with --config" in said) == named

@@ -1,6 +1,8 @@
 """``trivet run``: audit, record, report, and a table of what was found."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,6 +36,8 @@ from trivet.comparison.audits import read_manifest
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config, sections_of
 from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
+from trivet.findings.formats import kept_findings
+from trivet.findings.rules import REQUIREMENT
 from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
@@ -49,7 +53,7 @@ from trivet.record import (
 )
 from trivet.security.settings import ProfileName
 from trivet.verdict import LEGS
-from trivet.wording import as_entity, as_json_escape, one_line
+from trivet.wording import as_entity, as_json_escape, inert, one_line
 from trivet.work.result_files import remove_result
 
 __all__ = ["gate", "shortened"]
@@ -139,6 +143,8 @@ def gate(
         _refuse_lacking(folder, lacking(settings, sections_of(config), plain))
         _refuse_changed(folder, changed_since(settings, read_manifest(folder)))
     found = gating.findings(plain)
+    if config is None:
+        _say_own_policy(folder, gating.requirements)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
     files: tuple[Path, ...] = ()
@@ -154,6 +160,21 @@ def gate(
         print_actions(console, found)
         print_files(console, files)
     return int(findings.breached(found))
+
+
+def _say_own_policy(folder: Path, required: Sequence[Requirement]) -> None:
+    """Say which requirements of the audit's own policy do not count here, where no audit.toml is named."""
+    own: list[str] = []
+    with suppress(RecordError):  # the record decides, whatever lies beside it
+        own = [each.title for each in kept_findings(folder) or () if each.rule == REQUIREMENT]
+    if left := [one_line(each) for each in own if each not in {one.text for one in required}]:
+        print(  # noqa: T201 - the command line talks
+            inert(
+                f"trivet: the audit was held to more than this: {'; '.join(left)}. Name its audit.toml with "
+                "--config to require that here."
+            ),
+            file=sys.stderr,
+        )
 
 
 def _refuse_lacking(folder: Path, missing: Sequence[str]) -> None:
