@@ -164,10 +164,11 @@ def gate(
 
 def _say_own_policy(folder: Path, required: Sequence[Requirement]) -> None:
     """Say which requirements of the audit's own policy do not count here, where no audit.toml is named."""
+    here = {each.text for each in required}
     own: list[str] = []
     with suppress(RecordError):  # the record decides, whatever lies beside it
         own = [each.title for each in kept_findings(folder) or () if each.rule == REQUIREMENT]
-    if left := [one_line(each) for each in own if each not in {one.text for one in required}]:
+    if left := [one_line(each) for each in own if each not in here]:
         print(  # noqa: T201 - the command line talks
             inert(
                 f"trivet: the audit was held to more than this: {'; '.join(left)}. Name its audit.toml with "
