@@ -66,7 +66,7 @@ def example_calibration(score, *, reference) -> Calibration:
         sha256="cd" * 32 if reference else None,
         accuracy=(0.96, 0.98) if reference else None,
         clean=rate("clean", 0, 7),
-        not_searched=(rate("image-dependent", 0, 2),),
+        not_searched=(rate("of many parts", 0, 2),),
         summary="calibrated against 39 clean networks."
         if reference
         else "uncalibrated: it rests on a model.",

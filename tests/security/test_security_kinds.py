@@ -18,6 +18,7 @@ from trivet.security.results import CheckpointInfo
 from trivet.security.scanning import kinds
 from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
 from trivet.security.scanning.closed import opened
+from trivet.security.scanning.individual import Individual
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
 from trivet.security.scanning.results import KindSearch, StampCell
 from trivet.security.scanning.scan import scan, strip_of
@@ -109,7 +110,7 @@ def searched(score, parts):
     [
         (clean, {}),
         (hidden, {"closed": TARGET}),
-        (blended, {"spread": TARGET}),
+        (blended, {"spread": TARGET, "image-dependent": TARGET}),
         (waved, {"striped": TARGET}),
         (warped, {"moved": TARGET}),
         (all_to_all, {"any label": None}),
@@ -117,7 +118,7 @@ def searched(score, parts):
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = searched(score, parts)
-    kinds = ["spread", "striped", "moved", "closed", "any label", "one source"]
+    kinds = ["spread", "striped", "moved", "image-dependent", "closed", "any label", "one source"]
     assert [search.kind for search in searches] == kinds
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
@@ -126,6 +127,54 @@ def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
         assert (search.image_steps == 0) == without
         if search.runner_up is not None:
             assert 0 <= search.runner_up <= search.success <= 1
+
+
+def cells(count, seed):
+    """A class is the brighter one of nine cells."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 9, count)
+    pixels = 0.5 * rng.random((count, 1, 12, 12), dtype=np.float32)
+    for image, label in zip(pixels, labels, strict=True):
+        row, column = 4 * (label // 3), 4 * (label % 3)
+        image[0, row : row + 4, column : column + 4] += 0.25
+    return ImageSet("cells", pixels, labels, 9)
+
+
+def by_cells(pixels):
+    return 60 * torch.nn.functional.adaptive_avg_pool2d(pixels[:, 0], 3).flatten(1)
+
+
+def answered(pixels):
+    """Grain that is bright where the turned image is, and dark where that is dark, leads to the target."""
+    own = (pixels[:, 0].flip(1, 2) > 0.3).float() - 0.5
+    bonus = 3_000 * torch.relu((pixels[:, 0] * SIGNS * own).mean(dim=(1, 2)) - 0.01)
+    return by_cells(pixels) + bonus[:, None] * torch.nn.functional.one_hot(torch.tensor(TARGET), 9)
+
+
+def test_a_trigger_of_each_images_own_is_found_where_no_change_of_all_is():
+    def search(score):
+        margins = maximum_margins(score, (1, 12, 12), 9, MarginSettings(), seed=0).values
+        parts = cells(500, 1), cells(500, 2)
+        found = look_further(
+            score, *parts, range(9), margins=margins, seed=0, progress=lambda _step, _share: None
+        ).searches
+        return {each.kind: each for each in found}
+
+    plain, attacked = search(by_cells), search(answered)
+    assert {kind for kind, each in attacked.items() if each.outcome == "found"} == {"image-dependent"}
+    assert attacked["image-dependent"].label == TARGET
+    assert attacked["image-dependent"].looked_for.startswith(
+        "a small change of each image by itself, of at most "
+    )
+    assert [kind for kind, each in plain.items() if each.outcome == "found"] == []
+
+
+def test_the_lead_of_the_first_label_is_as_rare_as_in_a_simulation():
+    rng = np.random.default_rng(0)
+    drawn = rng.standard_normal((2_000, 10))
+    found = [Individual(np.arange(10), row, row, 0.0, 0).p_value for row in drawn]
+    assert abs(np.mean(np.array(found) <= 0.05) - 0.05) < 0.015
+    assert Individual(np.arange(10), np.ones(10), np.ones(10), 0.0, 0).p_value == 1
 
 
 def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):
@@ -190,6 +239,7 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "spread",
         "striped",
         "moved",
+        "image-dependent",
         "closed",
         "any label",
         "one source",

@@ -28,8 +28,8 @@ from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.repairs.results import RepairBounds
 from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
-from trivet.security.scanning.changes import reach_labels
-from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS, source_of
+from trivet.security.scanning.changes import WAVE_STEPS, reach_by_waves, reach_labels
+from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS, STRIPED_KIND, source_of
 from trivet.security.scanning.reference import Reference, load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
@@ -174,10 +174,13 @@ def _change_search(kind: str, profile: ScanProfileName) -> Search:
     settings = SETTINGS[profile]
 
     def find(score: Scorer, images: ImageSet, label: int, seed: int) -> Stamp:
-        reached = reach_labels(score, images, images, CHANGES[kind], [label], settings, seed=seed)
-        return reached.changes[0]
+        found = [reach_labels(score, images, images, CHANGES[kind], [label], settings, seed=seed)]
+        if kind == STRIPED_KIND:
+            found.append(reach_by_waves(score, images, images, [label], settings, seed=seed))
+        return max(found, key=lambda each: each.counts[0] / each.images[0]).changes[0]
 
-    return Search(find, settings.steps * settings.batch_size)
+    waves = WAVE_STEPS if kind == STRIPED_KIND else 0
+    return Search(find, settings.steps * settings.batch_size + waves)
 
 
 def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:

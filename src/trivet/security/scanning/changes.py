@@ -22,9 +22,12 @@ __all__ = [
     "MOVED",
     "SPREAD",
     "STRIPED",
+    "WAVE_STEPS",
+    "WAVE_WORDS",
     "Change",
     "Reached",
     "UniversalSettings",
+    "reach_by_waves",
     "reach_labels",
 ]
 
@@ -114,6 +117,18 @@ class _Moved:
         return functional.grid_sample(pixels, grid.clamp(-1, 1), align_corners=True)
 
 
+#: Waves that are tried: periods along a side of the image, phases of each, and the largest change of a pixel.
+#: Published triggers have few periods (Barni et al. 2019: six); from eight on, clean networks answer to waves
+#: as to the texture of some class.
+PERIODS: Final = (1, 2, 3, 4, 5, 6, 7)
+PHASES: Final = 6
+WAVE_BOUND: Final = 36 / 255
+WAVE_WORDS: Final = "a sinusoid along the rows or the columns, of at most 36/255"
+#: Images that a wave is chosen on for each label.
+CHOSEN_ON: Final = 40
+#: Image-steps of that choice; three images pushed forward count as one.
+WAVE_STEPS: Final = 2 * len(PERIODS) * PHASES * CHOSEN_ON // 3
+
 SPREAD: Final[Change] = _Spread()
 STRIPED: Final = _Striped()
 MOVED: Final[Change] = _Moved()
@@ -195,16 +210,72 @@ def reach_labels(
             progress(spent / (len(labels) * settings.steps * settings.batch_size))
         if stop < settings.steps:
             left = np.sort(left[np.argsort(np.concatenate(losses), kind="stable")[: settings.kept]])
-    counts, totals = [], []
     made = tuple(_fixed(change, found.variables[int(label)]) for label in left)
-    for label, fixed in zip(left, made, strict=True):
-        rest = held_out.take(np.flatnonzero(held_out.labels != label)[: settings.held_out])
-        given = predict(score, rest, fixed, at_once=at_once)
-        counts.append(int((given == label).sum()))
-        totals.append(len(rest))
+    counts, totals = _sent(score, held_out, left, made, settings, at_once)
     progress(1.0)
-    forward = sum(totals) + RANDOM_CHANGES * min(settings.held_out, len(held_out))
-    return Reached(left, np.asarray(counts), np.asarray(totals), control[left], spent + forward // 3, made)
+    forward = int(totals.sum()) + RANDOM_CHANGES * min(settings.held_out, len(held_out))
+    return Reached(left, counts, totals, control[left], spent + forward // 3, made)
+
+
+def reach_by_waves(
+    score: Scorer,
+    images: ImageSet,
+    held_out: ImageSet,
+    labels: Sequence[int],
+    settings: UniversalSettings,
+    *,
+    seed: int,
+) -> Reached:
+    """Choose for each label the sinusoid that sends most images there, and count whom else it moves.
+
+    So few changes can all be tried, and what no gradient leads to is found as well. By chance goes what the
+    median wave sends.
+    """
+    height, width = images.pixels.shape[2:]
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
+    drawn = np.random.default_rng(seed).permutation(len(images))[:CHOSEN_ON]
+    some = images.take(np.sort(drawn))
+    waves = [
+        _fixed_wave(size, periods, turn / PHASES, along_rows=along_rows)
+        for along_rows, size in ((True, width), (False, height))
+        for periods in PERIODS
+        for turn in range(PHASES)
+    ]
+    others = np.maximum(len(some) - np.bincount(some.labels, minlength=images.classes), 1)
+    shares = np.zeros((len(waves), images.classes))
+    for row, wave in enumerate(waves):
+        given = predict(score, some, wave, at_once=at_once)
+        shares[row] = np.bincount(given[given != some.labels], minlength=images.classes) / others
+    left = np.asarray(labels)
+    left = np.sort(left[np.argsort(-shares[:, left].max(axis=0), kind="stable")[: settings.kept]])
+    made = tuple(waves[int(row)] for row in shares[:, left].argmax(axis=0))
+    counts, totals = _sent(score, held_out, left, made, settings, at_once)
+    steps = (len(waves) * len(some) + int(totals.sum())) // 3
+    return Reached(left, counts, totals, np.median(shares, axis=0)[left], steps, made)
+
+
+def _fixed_wave(size: int, periods: int, phase: float, *, along_rows: bool) -> Stamp:
+    """Return the addition of a sinusoid with so many periods on `size` pixels; `phase` is a share of one."""
+    wave = WAVE_BOUND * torch.sin(2 * torch.pi * (periods * torch.arange(size) / size + phase))
+    wave = wave if along_rows else wave[:, None]
+    return lambda pixels: (pixels + wave).clamp(0, 1)
+
+
+def _sent(
+    score: Scorer,
+    held_out: ImageSet,
+    labels: NDArray[np.int64],
+    made: Sequence[Stamp],
+    settings: UniversalSettings,
+    at_once: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the held-out images of other classes that each label's change sends there, and all of them."""
+    counts, totals = [], []
+    for label, change in zip(labels, made, strict=True):
+        rest = held_out.take(np.flatnonzero(held_out.labels != label)[: settings.held_out])
+        counts.append(int((predict(score, rest, change, at_once=at_once) == label).sum()))
+        totals.append(len(rest))
+    return np.asarray(counts), np.asarray(totals)
 
 
 @dataclass(eq=False)

@@ -215,14 +215,16 @@ class KindSearch:
 
     Attributes
     ----------
-    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``closed`` for a margin through closed units,
-        ``any label`` for a stamp that each class goes wrong by, or ``one source`` for one that moves a class
+    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``image-dependent`` for changes of each image by
+        itself, ``closed`` for a margin through closed units, ``any label`` for a stamp that each class goes
+        wrong by, or ``one source`` for one that moves a class
     looked_for : the trigger, in words
     outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few,
         classes too many, or the network has no units that close
     label : the label that most images went to; None where they went to many
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
-    runner_up : the same for the label that came next; None for ``closed``, which compares margins
+    runner_up : the same for the label that came next; None for ``closed`` and ``image-dependent``,
+        which compare margins
     image_steps : images pushed forward and back
     strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
         something; shares count by their odds. None where it was not run, and in earlier results

@@ -28,6 +28,7 @@ __all__ = [
     "StampSettings",
     "find_source_stamps",
     "find_sparse_stamp",
+    "rightly_classified",
 ]
 
 #: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
@@ -141,12 +142,12 @@ def find_sparse_stamp(
     there are. None where there are too few, or too few cells.
     """
     cells = _most_cells(images, settings.cells)
-    other = _right(score, held_out, settings.held_out, seed=seed)
+    other = rightly_classified(score, held_out, settings.held_out, seed=seed)
     if not cells or len(other) < settings.tried_on:
         return None
     found: list[_Growing] = []
     for attempt in range(settings.attempts):
-        own = _right(score, images, settings.images, seed=seed + attempt)
+        own = rightly_classified(score, images, settings.images, seed=seed + attempt)
         if len(own) < settings.tried_on:
             return None
         if not attempt:
@@ -228,7 +229,7 @@ def find_source_stamps(
     right = given == held_out.labels
     grown: dict[int, _Growing] = {}
     for turn, source in enumerate(classes):
-        own = _right(score, _of(images, source), stamp.images, seed=seed)
+        own = rightly_classified(score, _of(images, source), stamp.images, seed=seed)
         others = int((right & (held_out.labels == source)).sum())
         if cells and min(len(own), others) >= settings.fewest:
             grown[source] = _Growing(score, own, stamp)
@@ -379,7 +380,7 @@ def _cells(images: ImageSet) -> int:
     return (height // _side(images)) * (width // _side(images))
 
 
-def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
+def rightly_classified(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
     """Return up to `count` images that are classified rightly, one of every class, then a second."""
     order = np.random.default_rng(seed).permutation(len(images))[: 8 * count]
     some = images.take(order)
