@@ -54,7 +54,7 @@ class IndividualSettings:
 
 @dataclass(frozen=True, eq=False)
 class Individual:
-    """How far images of other classes go into each label.
+    """Margins of the labels that images of other classes reach by changes of their own.
 
     Attributes
     ----------
