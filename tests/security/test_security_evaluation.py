@@ -37,6 +37,13 @@ def test_clean_images_get_what_the_network_says(images):
     assert clean_accuracy(backdoored, images) == 1.0
 
 
+def test_no_images_have_no_classes_and_no_accuracy(images):
+    none = images.take(images.labels == 9)
+    assert predict(backdoored, none).tolist() == []
+    with pytest.raises(DataError, match="no images to measure accuracy on"):
+        clean_accuracy(backdoored, none)
+
+
 def test_the_published_rate_counts_the_target_class_and_the_standard_one_does_not(images):
     assert share_classified_as(backdoored, images, CORNER, 2) == 9 / 10
     assert attack_success_rate(backdoored, images, CORNER, 2) == 6 / 7

@@ -297,7 +297,7 @@ def reached(counts, images=100, by_chance=0.0):
     ],
 )
 def test_a_label_is_apart_by_its_share_as_well_as_by_its_odds(found, outcome):
-    assert judged("spread", SPREAD, found).outcome == outcome
+    assert judged("spread", SPREAD.words, found).outcome == outcome
 
 
 @given(
@@ -308,7 +308,7 @@ def test_a_label_is_apart_by_its_share_as_well_as_by_its_odds(found, outcome):
 def test_strength_is_at_least_one_where_something_is_found_and_grows_with_the_evidence(
     counts, by_chance, more
 ):
-    search = judged("spread", SPREAD, reached(counts, by_chance=by_chance))
+    search = judged("spread", SPREAD.words, reached(counts, by_chance=by_chance))
     first, second, _ = sorted(counts, reverse=True)
     lead = np.log((first + 0.5) / (100.5 - first)) - np.log((second + 0.5) / (100.5 - second))
     ahead = first / 100 - max(second / 100, by_chance)
@@ -316,7 +316,7 @@ def test_strength_is_at_least_one_where_something_is_found_and_grows_with_the_ev
     assert (search.outcome == "found") == (search.strength >= 1)
     assert 0 <= search.strength < np.inf
     counts[counts.index(first)] = min(100, first + more)
-    assert judged("spread", SPREAD, reached(counts, by_chance=by_chance)).strength >= search.strength
+    assert judged("spread", SPREAD.words, reached(counts, by_chance=by_chance)).strength >= search.strength
 
 
 @given(share=st.floats(0, 1), bound=st.floats(0.05, 0.95))
@@ -393,6 +393,20 @@ def test_a_label_that_another_search_names_gets_a_patch_that_works_as_well(monke
     assert result.labels[named].asr > 0.9
     assert result.labels[named].refined_l1 == pytest.approx(found.trigger(named).l1)
     assert result.image_steps == sum(search.image_steps for search in result.searches)
+
+
+def test_a_class_without_images_to_search_with_has_no_stamp(parts):
+    working, held_out = parts
+    few = StampSettings(images=24, tried_on=8, cells=2, held_out=100)
+    found, _ = find_source_stamps(
+        clean,
+        working.take(working.labels != 3),
+        held_out,
+        range(4),
+        SourceSettings(stamp=few, kept=4),
+        seed=0,
+    )
+    assert {stamp.source for stamp in found} == {0, 1, 2}
 
 
 def test_so_few_images_that_a_perfect_network_may_be_guessing_are_refused_as_too_few():

@@ -224,6 +224,25 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     assert seen["kind"] == "patch"
 
 
+@pytest.mark.parametrize(("others", "stands_in"), [((), True), (("closed",), False)])
+def test_a_patch_that_stands_in_for_changes_of_single_images_is_said_to_be_one(
+    others, stands_in, monkeypatch
+):
+    info = CheckpointInfo("file", "toy", "0" * 64, "toy", 1, None)
+    subject = ScanInput(Checkpoint(attacked_network(), info), WORKING, CONTRACT)
+    found = scan(subject.checkpoint, WORKING, declared=CONTRACT, profile="quick")
+    words = "a small change of each image by itself"
+    searches = (
+        replace(found.result.searches[0], outcome="not found"),
+        *(KindSearch(kind, words, "found", TARGET, 0.9, None, 1) for kind in ("image-dependent", *others)),
+    )
+    told = replace(found.result, searches=searches, suspected_label=TARGET, verdict="suspicious")
+    monkeypatch.setattr("trivet.security.calls.scan_network", lambda *_a, **_n: found)
+    repaired = repair_suspect(subject, replace(found, result=told), "clp", seed=0).result
+    assert repaired.trigger == "patch"
+    assert (f"found label {TARGET} by {words}, which is no trigger" in repaired.summary) == stands_in
+
+
 @pytest.mark.slow
 def test_a_faint_pattern_over_the_image_is_unlearned_by_its_change():
     signs = torch.from_numpy(np.random.default_rng(7).choice([-1.0, 1.0], SHAPE).astype(np.float32))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,9 +29,18 @@ from trivet.security.repairs.results import RepairBounds
 from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.scanning.changes import WAVE_STEPS, reach_by_waves, reach_labels
-from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS, STRIPED_KIND, source_of
+from trivet.security.scanning.kinds import (
+    CHANGES,
+    CLOSED,
+    FOUND,
+    ONE_SOURCE,
+    PATCH,
+    SETTINGS,
+    STRIPED_KIND,
+    source_of,
+)
 from trivet.security.scanning.reference import Reference, load_reference
-from trivet.security.scanning.results import ScanResult
+from trivet.security.scanning.results import KindSearch, ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
 from trivet.security.settings import DEFAULT_IMAGES, MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
@@ -92,8 +101,8 @@ def repair_suspect(
     """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`.
 
     A label that only another search than that for patches found is repaired and judged with the change that
-    this search finds. The repaired network is scanned as the attacked one was, and ranked among the same
-    clean networks.
+    this search finds; one that was found without a trigger, with a patch that is made for it. The repaired
+    network is scanned as the attacked one was, and ranked among the same clean networks.
     """
     if subject.checkpoint.info.source == "embedded":
         true_trigger = DEMO_TRIGGER
@@ -115,7 +124,7 @@ def repair_suspect(
             seed=seed,
         ).result
 
-    return repair_network(
+    done = repair_network(
         subject.checkpoint.model,
         found.contract,
         found.working,
@@ -132,6 +141,10 @@ def repair_suspect(
         true_trigger=true_trigger,
         seed=seed,
         progress=progress,
+    )
+    said = _said_of_stand_in(found.result)
+    return (
+        replace(done, result=replace(done.result, summary=f"{done.result.summary} {said}")) if said else done
     )
 
 
@@ -164,9 +177,31 @@ def suspected_change(subject: ScanInput, found: Scan) -> SuspectedChange:
 
 def _kind(result: ScanResult) -> str:
     """Return which change of whole images the suspected label was found by; a patch wherever one was."""
-    found = [each for each in result.searches if each.outcome == FOUND]
-    kinds = [each.kind for each in found if each.label == result.suspected_label]
+    kinds = [each.kind for each in _found(result)]
     return PATCH if PATCH in kinds else next((kind for kind in kinds if kind in CHANGES), PATCH)
+
+
+def _found(result: ScanResult) -> list[KindSearch]:
+    """Return the searches that found the suspected label."""
+    found = [each for each in result.searches if each.outcome == FOUND]
+    return [each for each in found if each.label == result.suspected_label]
+
+
+#: Searches whose finding a repair can stamp images with.
+_STAMPED: Final = frozenset({PATCH, CLOSED, ONE_SOURCE, *CHANGES})
+
+
+def _said_of_stand_in(result: ScanResult) -> str:
+    """Return what a patch does not show that stands in for a finding without a trigger; else nothing."""
+    found = _found(result)
+    if not found or any(each.kind in _STAMPED for each in found):
+        return ""
+    words = " and ".join(each.looked_for for each in found)
+    return (
+        f"The scan found label {result.suspected_label} by {words}, which is no trigger to stamp images with. "
+        "All success rates are of a patch that was made for the label instead; only a second scan tells "
+        "whether what was found is still there."
+    )
 
 
 def _change_search(kind: str, profile: ScanProfileName) -> Search:

@@ -128,6 +128,8 @@ def predict(
     array of shape (images,)
         Classes from 0 up.
     """
+    if not len(images):
+        return np.empty(0, dtype=np.int64)
     parts: list[Tensor] = []
     size = at_once or images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     with torch.inference_mode():
@@ -148,7 +150,14 @@ def clean_accuracy(score: Scorer, images: ImageSet) -> float:
         (n, classes).
     images
         Images with their true classes.
+
+    Raises
+    ------
+    DataError
+        If there are none.
     """
+    if not len(images):
+        raise DataError("there are no images to measure accuracy on; give clean images with true classes.")
     return float(np.mean(predict(score, images) == images.labels))
 
 
