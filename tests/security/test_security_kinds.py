@@ -397,15 +397,9 @@ def test_a_label_that_another_search_names_gets_a_patch_that_works_as_well(monke
 
 def test_a_class_without_images_to_search_with_has_no_stamp(parts):
     working, held_out = parts
-    few = StampSettings(images=24, tried_on=8, cells=2, held_out=100)
-    found, _ = find_source_stamps(
-        clean,
-        working.take(working.labels != 3),
-        held_out,
-        range(4),
-        SourceSettings(stamp=few, kept=4),
-        seed=0,
-    )
+    settings = SourceSettings(stamp=StampSettings(images=24, tried_on=8, cells=2, held_out=100), kept=4)
+    without = working.take(working.labels != 3)
+    found, _ = find_source_stamps(clean, without, held_out, range(4), settings, seed=0)
     assert {stamp.source for stamp in found} == {0, 1, 2}
 
 

@@ -240,7 +240,7 @@ def test_a_patch_that_stands_in_for_changes_of_single_images_is_said_to_be_one(
     monkeypatch.setattr("trivet.security.calls.scan_network", lambda *_a, **_n: found)
     repaired = repair_suspect(subject, replace(found, result=told), "clp", seed=0).result
     assert repaired.trigger == "patch"
-    assert (f"found label {TARGET} by {words}, which is no trigger" in repaired.summary) == stands_in
+    assert (f"found label {TARGET} by {words}; images cannot be stamped" in repaired.summary) == stands_in
 
 
 @pytest.mark.slow

@@ -142,10 +142,9 @@ def repair_suspect(
         seed=seed,
         progress=progress,
     )
-    said = _said_of_stand_in(found.result)
-    return (
-        replace(done, result=replace(done.result, summary=f"{done.result.summary} {said}")) if said else done
-    )
+    if not (said := _said_of_stand_in(found.result)):
+        return done
+    return replace(done, result=replace(done.result, summary=f"{done.result.summary} {said}"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,9 +197,9 @@ def _said_of_stand_in(result: ScanResult) -> str:
         return ""
     words = " and ".join(each.looked_for for each in found)
     return (
-        f"The scan found label {result.suspected_label} by {words}, which is no trigger to stamp images with. "
-        "All success rates are of a patch that was made for the label instead; only a second scan tells "
-        "whether what was found is still there."
+        f"The scan found label {result.suspected_label} by {words}; images cannot be stamped with that. All "
+        "success rates are of a patch that was made for the label instead; only a second scan tells whether "
+        "what was found is still there."
     )
 
 

@@ -348,8 +348,8 @@ def repair_network(
     if before.asr.value < bounds.asr:
         raise UsageError(
             f"the trigger sends only {before.asr:.1%} of the held-out images to label {target}, so there is "
-            "no backdoor to remove that this trigger belongs to. Give the trigger that a scan found; where it "
-            "found the label without one, train the network again from data that can be trusted."
+            "no backdoor to remove by this trigger. Give the trigger that a scan found; where it "
+            "found the label without any, train the network again from data that can be trusted."
         )
     attacked = cache(lambda: judge.relearned(model, trigger, target))
     attempts: list[RepairAttempt] = []
