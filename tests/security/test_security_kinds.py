@@ -16,7 +16,14 @@ from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning import kinds
-from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
+from trivet.security.scanning.changes import (
+    SPREAD,
+    WAVE_WORDS,
+    Reached,
+    UniversalSettings,
+    reach_by_waves,
+    reach_labels,
+)
 from trivet.security.scanning.closed import opened
 from trivet.security.scanning.individual import Individual
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
@@ -175,6 +182,26 @@ def test_the_lead_of_the_first_label_is_as_rare_as_in_a_simulation():
     found = [Individual(np.arange(10), row, row, 0.0, 0).p_value for row in drawn]
     assert abs(np.mean(np.array(found) <= 0.05) - 0.05) < 0.015
     assert Individual(np.arange(10), np.ones(10), np.ones(10), 0.0, 0).p_value == 1
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_a_sinusoid_that_no_gradient_leads_to_is_found_where_it_sends_nearly_all(parts, strength):
+    """Three periods along the rows lead to the target; the share of images that they move is `strength`."""
+    wave = torch.sin(2 * torch.pi * 3 * torch.arange(12) / 12)
+
+    def score(pixels):
+        seen = (pixels[:, 0] * wave).mean(dim=(1, 2)) > 0.03
+        moved = pixels[:, 0, 5, 5].mul(1e4).remainder(1) < strength
+        return towards(quarters(pixels), 1_000 * (seen & moved).float())
+
+    found = reach_by_waves(score, *parts, range(4), UniversalSettings(), seed=0)
+    shares = dict(zip(found.labels.tolist(), (found.counts / found.images).tolist(), strict=True))
+    assert shares[TARGET] > max(share for label, share in shares.items() if label != TARGET)
+    striped = next(search for search in searched(score, parts) if search.kind == "striped")
+    if strength > 0.5:
+        assert (striped.looked_for, striped.label) == (WAVE_WORDS, TARGET)
+    else:
+        assert striped.outcome == "not found"
 
 
 def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, ToyResNet, attacked_network, toy_images
 from torch.nn import functional
 
+from example_scan import example_repair
+from trivet.datasets import ImageSet
 from trivet.security import Trigger, attack_success_rate, clean_accuracy
-from trivet.security.calls import repair_suspect
+from trivet.security.calls import _change_search, repair_suspect
 from trivet.security.checkpoint import Checkpoint, ScanInput
 from trivet.security.evaluation import predict
 from trivet.security.frozen import freeze
@@ -19,10 +22,11 @@ from trivet.security.repairs.anp import AdversarialPruningSettings, prune_advers
 from trivet.security.repairs.fst import SHIFT, last_layer, shift_features
 from trivet.security.repairs.ibau import NUMBERS, UniversalUnlearningSettings, unlearn_universally
 from trivet.security.repairs.relearning import RELEARNING, unknown_backdoor
-from trivet.security.repairs.repairing import accuracy_loss
+from trivet.security.repairs.repairing import Repair, accuracy_loss
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.results import CheckpointInfo
+from trivet.security.scanning.changes import WAVE_STEPS
 from trivet.security.scanning.kinds import SPREAD, KindSearch
 from trivet.security.scanning.scan import scan
 
@@ -224,23 +228,51 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     assert seen["kind"] == "patch"
 
 
-@pytest.mark.parametrize(("others", "stands_in"), [((), True), (("closed",), False)])
-def test_a_patch_that_stands_in_for_changes_of_single_images_is_said_to_be_one(
-    others, stands_in, monkeypatch
-):
-    info = CheckpointInfo("file", "toy", "0" * 64, "toy", 1, None)
-    subject = ScanInput(Checkpoint(attacked_network(), info), WORKING, CONTRACT)
-    found = scan(subject.checkpoint, WORKING, declared=CONTRACT, profile="quick")
+@pytest.mark.parametrize(
+    ("kinds", "stands_in"),
+    [
+        (["image-dependent"], True),
+        (["image-dependent", "closed"], False),
+        (["image-dependent", "spread"], False),
+    ],
+)
+def test_a_patch_that_stands_in_for_changes_of_single_images_is_said_to_be_one(kinds, stands_in, monkeypatch):
     words = "a small change of each image by itself"
-    searches = (
-        replace(found.result.searches[0], outcome="not found"),
-        *(KindSearch(kind, words, "found", TARGET, 0.9, None, 1) for kind in ("image-dependent", *others)),
+    result = SimpleNamespace(
+        suspected_label=TARGET,
+        profile="quick",
+        seed=0,
+        searches=[KindSearch(kind, words, "found", TARGET, 0.9, None, 1) for kind in kinds],
     )
-    told = replace(found.result, searches=searches, suspected_label=TARGET, verdict="suspicious")
-    monkeypatch.setattr("trivet.security.calls.scan_network", lambda *_a, **_n: found)
-    repaired = repair_suspect(subject, replace(found, result=told), "clp", seed=0).result
-    assert repaired.trigger == "patch"
-    assert (f"found label {TARGET} by {words}; images cannot be stamped" in repaired.summary) == stands_in
+    scanned = SimpleNamespace(
+        result=result, contract=CONTRACT, working=WORKING, held_out=HELD_OUT, trigger=lambda _label: TRIGGER
+    )
+    done = Repair(example_repair(), None)
+    monkeypatch.setattr("trivet.security.calls.repair_network", lambda *_a, **_n: done)
+    info = CheckpointInfo("file", "toy", "0" * 64, "toy", 1, None)
+    subject = ScanInput(Checkpoint(ToyResNet(), info), WORKING, CONTRACT)
+    told = repair_suspect(subject, scanned, "clp", seed=0).result.summary.removeprefix(done.result.summary)
+    assert (f"found label {TARGET} by {words}; images cannot be stamped with that." in told) == stands_in
+    assert bool(told) == stands_in
+
+
+def test_what_is_left_of_stripes_is_searched_for_among_sinusoids_as_well():
+    """A sinusoid of three periods along the rows leads to the target, and no gradient does."""
+    wave = torch.sin(2 * torch.pi * 3 * torch.arange(SHAPE[2]) / SHAPE[2])
+
+    def score(pixels):
+        told = ((pixels[:, 0] - 0.5) * wave).mean(dim=(1, 2)) > 0.04
+        return (
+            torch.nn.functional.one_hot(TARGET * told.long(), 4).float() + 0 * pixels.sum((1, 2, 3))[:, None]
+        )
+
+    grey = ImageSet("grey", np.full((60, *SHAPE), 0.5, np.float32), np.zeros(60, np.int64), 4)
+    search = _change_search("striped", "standard")
+    found = search.find(score, grey, TARGET, 0)
+    pixels = torch.from_numpy(grey.unit(slice(5)))
+    assert (score(found(pixels)).argmax(dim=1) == TARGET).all()
+    assert (found(pixels) - pixels).abs().max() == pytest.approx(36 / 255, abs=1e-3)
+    assert search.image_steps == _change_search("spread", "standard").image_steps + WAVE_STEPS
 
 
 @pytest.mark.slow
