@@ -33,6 +33,7 @@ from trivet.fairness.intervals.shares import share_interval
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.results import CheckpointInfo
+from trivet.security.scanning.results import SCAN
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "colour-detection.json"
@@ -48,9 +49,6 @@ LOOKED_AT = (
     "gtsrb-vgg-clean-10051",
     "cifar10-mobile-sinusoidal-10052",
 )
-#: Number of the scan that rows are of; raise it with a change that may change a verdict. Rows without one
-#: are of the scan before it searched through closed units and for fainter stripes.
-SCAN = 3
 #: An attack that succeeds less often is counted apart.
 WORKS_FROM = 0.8
 ALONE_BELOW = 0.05

@@ -25,7 +25,7 @@ from trivet.security.scanning.changes import (
     reach_labels,
 )
 from trivet.security.scanning.closed import opened
-from trivet.security.scanning.individual import Individual
+from trivet.security.scanning.individual import Individual, IndividualSettings, go_from_each_image
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
 from trivet.security.scanning.results import KindSearch, StampCell
 from trivet.security.scanning.scan import scan, strip_of
@@ -176,12 +176,28 @@ def test_a_trigger_of_each_images_own_is_found_where_no_change_of_all_is():
     assert [kind for kind, each in plain.items() if each.outcome == "found"] == []
 
 
+def led(margins, gains):
+    labels = np.arange(len(margins))
+    return Individual(labels, np.asarray(margins), np.asarray(gains), np.ones(len(margins)), 0.0, 0).p_value
+
+
 def test_the_lead_of_the_first_label_is_as_rare_as_in_a_simulation():
-    rng = np.random.default_rng(0)
-    drawn = rng.standard_normal((2_000, 10))
-    found = [Individual(np.arange(10), row, row, 0.0, 0).p_value for row in drawn]
-    assert abs(np.mean(np.array(found) <= 0.05) - 0.05) < 0.015
-    assert Individual(np.arange(10), np.ones(10), np.ones(10), 0.0, 0).p_value == 1
+    drawn = np.random.default_rng(0).standard_normal((2_000, 10))
+    assert abs(np.mean([led(row, row) <= 0.05 for row in drawn]) - 0.05) < 0.015
+    assert led(np.ones(10), np.ones(10)) == 1
+    assert led([9.0, 1.0, 1.2, 0.8, 1.1, 0.9], [1.2, 1.0, 1.2, 0.8, 1.1, 0.9]) == 1  # large by nature
+
+
+def test_labels_that_hardly_any_image_can_be_led_to_have_no_lead():
+    few = images(60, 4)
+    alone = ImageSet("one class", few.pixels, np.zeros_like(few.labels), 4)
+
+    def first(pixels):
+        return quarters(pixels) + torch.tensor([1_000.0, 0, 0, 0])
+
+    settings = IndividualSettings()
+    assert go_from_each_image(first, alone, range(4), settings, seed=0).labels.tolist() == [1, 2, 3]
+    assert go_from_each_image(quarters, few.take(np.arange(8)), range(4), settings, seed=0) is None
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0])

@@ -31,7 +31,7 @@ from trivet.record import (
     read_privacy_audits,
 )
 from trivet.security.results import PublishedSecurity
-from trivet.security.scanning.results import ScanResult, SecurityAudit
+from trivet.security.scanning.results import SCAN, ScanResult, SecurityAudit
 from trivet.security.settings import MAX_LOSS, ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
@@ -294,6 +294,7 @@ def audit_security(
         "code": None if settings is None else code_digest(settings.arch),
         "layers": settings and settings.layers and path_digest(settings.layers),
         "reference": None if reference is None else reference.sha256,
+        "scan": SCAN,
         "seed": seed,
         "threads": torch.get_num_threads(),
     }

@@ -18,15 +18,18 @@ from torch import Tensor
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
 from trivet.security.detection import GAUSSIAN_MAD, lead_probability
-from trivet.security.evaluation import ONE, images_at_once, pixels_at
+from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
 from trivet.security.scanning.stamps import rightly_classified
 
 __all__ = ["Individual", "IndividualSettings", "go_from_each_image"]
 
-#: Fewer images than this say nothing of a label.
+#: Fewer images than this, and fewer of other classes, say nothing of a label.
 FEWEST_IMAGES: Final = 12
+FEWEST_OTHERS: Final = 8
+#: Trials that a bound is chosen on.
+TRIED_FIRST: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ class Individual:
     ----------
     labels : which were tried
     margins : mean over the images of f_y - max_{j != y} f_j
+    gains : by how much that exceeds the same after a random change within the bound
     shares : of the images, that reach the label
     bound : the largest change of a pixel
     image_steps : images pushed forward and back
@@ -67,6 +71,7 @@ class Individual:
 
     labels: NDArray[np.int64]
     margins: NDArray[np.float64]
+    gains: NDArray[np.float64]
     shares: NDArray[np.float64]
     bound: float
     image_steps: int
@@ -78,13 +83,21 @@ class Individual:
 
     @property
     def p_value(self) -> float:
-        """Chance that the first of as many clean labels leads the second by as much; 1 where none differ."""
-        centre = np.median(self.margins)
-        spread = GAUSSIAN_MAD * float(np.median(np.abs(self.margins - centre)))
-        if len(self.margins) < 3 or spread <= 1e-9 * max(1.0, abs(float(centre))):  # noqa: PLR2004 - as `log_scores`
-            return 1.0
-        second, first = np.sort(self.margins)[-2:]
-        return lead_probability(float(first - second) / spread, len(self.margins))
+        """Chance that the first of as many clean labels leads all others as far, in margins and in gains.
+
+        A label that a network prefers whatever it sees has large margins by nature, but no gain.
+        """
+        return max(_lead_probability(each, self.first) for each in (self.margins, self.gains))
+
+
+def _lead_probability(values: NDArray[np.float64], place: int) -> float:
+    """Return the chance that a first label leads as far as this one does; 1 where this one does not."""
+    centre = np.median(values)
+    spread = GAUSSIAN_MAD * float(np.median(np.abs(values - centre)))
+    lead = float(values[place] - np.delete(values, place).max())
+    if lead <= 0 or spread <= 1e-9 * max(1.0, abs(float(centre))):
+        return 1.0
+    return lead_probability(lead / spread, len(values))
 
 
 def go_from_each_image(
@@ -102,27 +115,54 @@ def go_from_each_image(
     """
     wanted = max(settings.least, min(settings.most, settings.trials // len(labels)))
     some = rightly_classified(score, images, wanted, seed=seed)
-    if len(some) < FEWEST_IMAGES:
+    tried = [label for label in labels if int((some.labels != label).sum()) >= FEWEST_OTHERS]
+    if len(some) < FEWEST_IMAGES or len(tried) < 3:  # noqa: PLR2004 - a lead and a spread
         return None
-    trials = [(row, label) for label in labels for row in np.flatnonzero(some.labels != label)]
-    rows, aims = (np.asarray(each) for each in zip(*trials, strict=True))
+    pairs = [(row, label) for label in tried for row in np.flatnonzero(some.labels != label)]
+    rows, aims = (np.asarray(each) for each in zip(*pairs, strict=True))
     at_once = images_at_once(score, pixels_at(some, ONE), at_most=BATCH)
-    spent = 0
-    margins, bound = np.empty(0), 0.0
-    for bound in settings.bounds:
+
+    def push(places: NDArray[np.int64], bound: float, *, told: bool = False) -> NDArray[np.float64]:
         found = []
-        for first in range(0, len(rows), at_once):
-            part = slice(first, first + at_once)
-            found.append(_pushed(score, pixels_at(some, rows[part]), aims[part], bound, settings))
-            progress((first + 1) / len(rows))
-        margins = np.concatenate(found)
-        spent += len(rows) * settings.steps
-        if (margins > 0).mean() >= settings.reached_from:
+        for part in batches(len(places), at_once):
+            at = places[part]
+            found.append(_pushed(score, pixels_at(some, rows[at]), aims[at], bound, settings))
+            if told:
+                progress(part.stop / len(places))
+        return np.concatenate(found)
+
+    few = np.unique(np.linspace(0, len(rows) - 1, TRIED_FIRST).astype(np.int64))
+    spent, bound = 0, 0.0
+    for bound in settings.bounds:
+        spent += len(few) * settings.steps
+        if (push(few, bound) > 0).mean() >= settings.reached_from:
             break
-    progress(1.0)
-    own = [margins[aims == label] for label in labels]
-    means, shares = np.array([each.mean() for each in own]), np.array([(each > 0).mean() for each in own])
-    return Individual(np.asarray(labels), means, shares, bound, spent)
+    margins = push(np.arange(len(rows)), bound, told=True)
+    by_chance = _by_chance(score, some, bound, at_once, seed=seed)[rows, aims]
+    own = [aims == label for label in tried]
+    means, gains, shares = (
+        np.array([float(each[at].mean()) for at in own])
+        for each in (margins, margins - by_chance, margins > 0)
+    )
+    return Individual(
+        np.asarray(tried), means, gains, shares, bound, spent + len(rows) * settings.steps + len(some) // 3
+    )
+
+
+def _by_chance(
+    score: Scorer, images: ImageSet, bound: float, at_once: int, *, seed: int
+) -> NDArray[np.float64]:
+    """Return the margin of each label after a random change within the bound, shape (images, classes)."""
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    with torch.no_grad():
+        for part in batches(len(images), at_once):
+            pixels = pixels_at(images, part)
+            signs = torch.randint(0, 2, pixels.shape, generator=generator) * 2.0 - 1.0
+            logits = score((pixels + bound * signs).clamp(0, 1))
+            second, first = logits.topk(2, dim=1).values.flip(1).T[:, :, None]
+            found.append(logits - torch.where(logits == first, second, first))
+    return torch.cat(found).double().numpy()
 
 
 def _pushed(

@@ -258,7 +258,8 @@ def _by_images(
     if found is None:
         return _not_run(IMAGE_DEPENDENT, INDIVIDUAL_WORDS)
     share = float(found.shares[found.first])
-    strength = min(math.log(found.p_value) / math.log(INDIVIDUAL_BELOW), odds_over(share, SUCCESS_FROM))
+    rarity = math.log(found.p_value) / math.log(INDIVIDUAL_BELOW)
+    strength = max(0.0, min(rarity, odds_over(share, SUCCESS_FROM)))
     words = f"{INDIVIDUAL_WORDS}, of at most {255 * found.bound:.0f}/255"
     label, steps = int(found.labels[found.first]), found.image_steps
     return KindSearch(IMAGE_DEPENDENT, words, _outcome(strength >= 1), label, share, None, steps, strength)

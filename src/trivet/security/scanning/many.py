@@ -38,6 +38,7 @@ from trivet.security.scanning.results import (
     ManyRow,
     count_outcomes,
     row_of,
+    scan_version,
     summary_document,
 )
 from trivet.security.scanning.scan import scan, scan_document
@@ -136,7 +137,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     counts by its name.
     """
     identity = {
-        "trivet": version("trivet"),
+        "trivet": scan_version(),
         "architecture": job.architecture,
         "config": _config_sha256(job.architecture),
         "state_key": job.state_key,

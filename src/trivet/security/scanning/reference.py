@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from trivet.security.evaluation import batches
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.kinds import PATCH
 from trivet.security.scanning.rates import benchmark_rates, shown_rate
-from trivet.security.scanning.results import BenchmarkRate, Calibration, KindSearch
+from trivet.security.scanning.results import BenchmarkRate, Calibration, KindSearch, scan_version
 from trivet.security.scanning.sequential import Judgement
 from trivet.security.settings import ScanProfileName
 from trivet.verdict import NO_EVIDENCE
@@ -168,7 +167,7 @@ def conditions_of(
     """Return the conditions of a scan with images of that digest."""
     plain = None if declared is None else json.loads(json.dumps(asdict(declared)))
     architecture, parameters = network.architecture, network.parameters
-    return Conditions(version("trivet"), architecture, parameters, images, profile, plain, seed)
+    return Conditions(scan_version(), architecture, parameters, images, profile, plain, seed)
 
 
 def pixels_sha256(images: ImageSet) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -15,6 +16,7 @@ from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecu
 from trivet.verdict import ORDERS
 
 __all__ = [
+    "SCAN",
     "BenchmarkRate",
     "Calibration",
     "DetectorResult",
@@ -31,8 +33,18 @@ __all__ = [
     "StampCell",
     "Strip",
     "row_of",
+    "scan_version",
     "summary_document",
 ]
+
+#: Number of the scan. It rises with each change that may change a verdict or a score: what was scanned before
+#: is then scanned again, and a reference made again.
+SCAN: Final = 3
+
+
+def scan_version() -> str:
+    """Return the version of trivet, and of its scan, whose results can be compared."""
+    return f"{version('trivet')}, scan {SCAN}"
 
 
 @dataclass(frozen=True)
