@@ -165,7 +165,7 @@ def test_results_of_another_job_are_not_taken_over(folder, tmp_path, job, scanne
     run(folder, tmp_path / "out", job)
     scanned.clear()
     if change == "version":
-        monkeypatch.setattr("trivet.security.scanning.many.version", lambda _name: "99")
+        monkeypatch.setattr("trivet.security.scanning.many.scan_version", lambda: "99, scan 1")
     assert run(folder, tmp_path / "out", CHANGES[change](job)).reused == 0
     assert len(scanned) == 6
 
