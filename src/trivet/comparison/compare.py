@@ -22,6 +22,7 @@ from trivet.comparison.judge import (
 )
 from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, NEXT_FIELD, Pair, pairs
+from trivet.comparison.repeats import without_repeats
 from trivet.comparison.results import (
     ADDED,
     BETTER,
@@ -157,9 +158,10 @@ def headline_of(record: Mapping[str, Any]) -> tuple[Headline, ...]:
         Those that are numbers, with their intervals where there are any.
     """
     found: list[Headline] = []
-    for pair in pairs(record, record, wanted=_WAYS.__contains__):
+    wanted = pairs(record, record, wanted=_WAYS.__contains__)
+    for pair in without_repeats([pair for pair in wanted if not _repeats(pair)]):
         title = headline_title(pair)
-        if title is None or not is_number(pair.before) or _repeats(pair):
+        if title is None or not is_number(pair.before):
             continue
         estimate = estimate_in(pair.before_in[-1]) if pair.names[-1] == VALUE else None
         low, high = (None, None) if estimate is None else (estimate.low, estimate.high)
@@ -436,11 +438,16 @@ def _limits(before: ReadAudit, after: ReadAudit) -> str:
 
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
-    """Yield every value once; an interval is a part of its estimate."""
-    for pair in pairs(before.record, after.record):
-        around = pair.before_in[-1]
-        if not belongs_to_an_estimate(pair.names[-1], around) and not _repeats(pair):
-            yield pair
+    """Yield every figure once; an interval is a part of its estimate."""
+    found = (
+        pair
+        for pair in pairs(before.record, after.record)
+        if not any(
+            belongs_to_an_estimate(pair.names[-1], parts[-1]) for parts in (pair.before_in, pair.after_in)
+        )
+        and not _repeats(pair)
+    )
+    yield from without_repeats(list(found))
 
 
 def _repeats(pair: Pair) -> bool:
