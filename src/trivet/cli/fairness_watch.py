@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import NAME, carry_out, ends_text, figures_table, name_text, value_text
+from trivet.cli.fairness_output import (
+    NAME,
+    band_of,
+    carry_out,
+    ends_text,
+    figures_table,
+    name_text,
+    value_text,
+)
 from trivet.cli.options import Json, Out, command
 from trivet.cli.terminal import marked, verdict_text
 from trivet.fairness.monitoring.results import FairnessWatch, WatchedGroup
@@ -22,6 +30,8 @@ __all__ = ["print_watch", "watch"]
 #: Looks of each group, and groups, that a terminal shows; the files have all.
 SHOWN_LOOKS: Final = 6
 SHOWN_GROUPS: Final = 8
+#: Characters of a look's name that stay in one line.
+WHOLE: Final = 12
 
 
 @command
@@ -83,7 +93,10 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
 
 def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") -> None:
     what = "ratio" if found.difference is None else "difference"
+    band = band_of(found.four_fifths) if found.difference is None else (-found.difference, found.difference)
     shown = figures_table(name_text(group.group), "new rows", "rate", "reference", what, "interval", "")
+    # A look's name, such as a month, is not broken within a cell, but names too long for the line are.
+    shown.columns[0].min_width = min(max(len(one_line(each.look, limit=NAME)) for each in group.looks), WHOLE)
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
     if alarm is not None and alarm not in looks:
@@ -95,8 +108,8 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
             f"{look.rows:,}",
             value_text(look.rate),
             value_text(look.reference_rate),
-            value_text(judged),
-            ends_text(judged.low, judged.high),
+            value_text(judged, bounds=band),
+            ends_text(judged.low, judged.high, bounds=band),
             marked("bad", "alarm") if look.alarm else "",
         )
     console.print(shown)

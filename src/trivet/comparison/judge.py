@@ -59,10 +59,9 @@ USUAL_LEVEL: Final = 0.95
 LOWEST_LEVEL: Final = 0.5
 
 
-#: What only says how sure the estimate of a part is, and the estimate of a group's comparison whose ends
-#: for all comparisons at once stand beside it.
+#: What only says how sure a value beside it is, and of what comparison the ends for all at once are.
 _OF_VALUE: Final = frozenset({"low", "high", "level", "method"})
-_OF_COUNTS: Final = frozenset({"numerator", "denominator"})
+_OF_ROW: Final = frozenset({"numerator", "denominator", "reference"})
 _ENDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "simultaneous_low": ("disparate_impact", "ratio"),
     "simultaneous_high": ("disparate_impact", "ratio"),
@@ -73,10 +72,10 @@ _ENDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 
 def belongs_to_an_estimate(name: str, around: Mapping[str, Any]) -> bool:
     """Tell whether `name` only says how sure a figure of `around` is: an end, a method or a count."""
-    if name in _OF_COUNTS:
-        return is_number(around.get(VALUE))
+    if name in _OF_ROW:
+        return VALUE in around
     if name in _ENDS_OF:
-        return any(around.get(each) is not None for each in _ENDS_OF[name])
+        return any(each in around for each in _ENDS_OF[name])
     return name in _OF_VALUE and estimate_in(around) is not None
 
 

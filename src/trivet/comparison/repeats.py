@@ -25,7 +25,10 @@ _LATER: Final = ("measures", "metrics")
 
 
 def without_repeats(found: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs but those whose figure in either record another pair has as well."""
+    """Return the pairs but those whose figure in either record another pair has as well.
+
+    Of all metrics of an attribute everything about a figure that stands elsewhere is left out.
+    """
     told: tuple[dict[_Key, Any], dict[_Key, Any]] = ({}, {})
     kept: set[int] = set()
     for number, pair in sorted(enumerate(found), key=lambda each: _precedence(each[1])):
@@ -38,7 +41,7 @@ def without_repeats(found: Sequence[Pair]) -> list[Pair]:
         ]
         if not all(here and _are_told(figures, here) for figures, here in sides):
             kept.add(number)
-            for figures, here in sides:
+            for figures, here in sides if "metrics" not in pair.names else ():
                 figures.update(here)
     return [pair for number, pair in enumerate(found) if number in kept]
 
@@ -48,7 +51,7 @@ def _precedence(pair: Pair) -> int:
 
 
 def _are_told(told: Mapping[_Key, Any], figures: Mapping[_Key, Any]) -> bool:
-    """Tell whether all of some figures have been told; those of a whole group that is told are."""
+    """Return True if another pair has each figure, or the whole group that it is of."""
     return all(
         key[:3] in told or (key in told and _is_equal(value, told[key])) for key, value in figures.items()
     )
@@ -69,8 +72,6 @@ def _figures(names: tuple[str, ...], parts: Parts, value: Any) -> Iterator[tuple
     attribute = parts[depth + 1]
     of = around, attribute["name"]
     match below:
-        case ("reference",):
-            yield (*of, None, "reference"), value
         case ("groups",):
             yield (*of, value["group"]), None
         case ("groups", field, "value"):
@@ -82,9 +83,7 @@ def _figures(names: tuple[str, ...], parts: Parts, value: Any) -> Iterator[tuple
             yield (*of, value["group"], None, inner[0]["metric"]), None
         case ("measures", "groups", kind, "value"):
             yield _of_group(of, inner[1]["group"], inner[0]["metric"], kind, attribute["reference"]), value
-        case ("metrics", "reference"):
-            yield (*of, None, "reference"), value
-        case ("metrics",) | ("metrics", "value"):
+        case ("metrics", *_):
             row = inner[0] if inner else value
             metric, kind = _BETWEEN.get(row["metric"], (row["metric"], _RATE))
             yield _of_group(of, row["group"], metric, kind, row["reference"]), row["value"]

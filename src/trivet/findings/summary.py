@@ -13,7 +13,7 @@ from trivet.findings.rules import CAUTION, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES
 from trivet.place_names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
-from trivet.wording import amount, listed, one_line
+from trivet.wording import amount, beside, listed, one_line
 
 __all__ = [
     "DIGITS",
@@ -344,7 +344,7 @@ def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     return Line(
         finding=finding,
         name=f"{name[:1].upper()}{name[1:]}{since}",
-        value="" if finding.rule in _UNMEASURING else _value(finding.value),
+        value="" if finding.rule in _UNMEASURING else _value(finding),
         interval=_interval(finding),
         required=finding.title if finding.rule == REQUIREMENT else finding.required,
     )
@@ -363,20 +363,23 @@ def _name(record: Mapping[str, Any], finding: Finding) -> str:
         return finding.title
 
 
-def _value(value: object) -> str:
+def _value(finding: Finding) -> str:
+    value = finding.value
     if value is None:
         return "not measured"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return _number(value)
+        return beside(value, finding.bounds, _number)
     return f"{value:,}" if isinstance(value, int) else short_name(value)
 
 
 def _interval(finding: Finding) -> str:
     if finding.interval_level is None:
         return ""
-    low, high = (None if end is None else _number(end) for end in (finding.low, finding.high))
+    low, high = (
+        None if end is None else beside(end, finding.bounds, _number) for end in (finding.low, finding.high)
+    )
     ends = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
     return f"{finding.interval_level:.0%}: {ends}"
 
