@@ -30,8 +30,6 @@ __all__ = ["print_watch", "watch"]
 #: Looks of each group, and groups, that a terminal shows; the files have all.
 SHOWN_LOOKS: Final = 6
 SHOWN_GROUPS: Final = 8
-#: Characters of a look's name that stay in one line.
-WHOLE: Final = 12
 
 
 @command
@@ -95,8 +93,6 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
     what = "ratio" if found.difference is None else "difference"
     band = band_of(found.four_fifths) if found.difference is None else (-found.difference, found.difference)
     shown = figures_table(name_text(group.group), "new rows", "rate", "reference", what, "interval", "")
-    # A look's name, such as a month, is not broken within a cell, but names too long for the line are.
-    shown.columns[0].min_width = min(max(len(one_line(each.look, limit=NAME)) for each in group.looks), WHOLE)
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
     if alarm is not None and alarm not in looks:

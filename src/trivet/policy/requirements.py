@@ -25,7 +25,16 @@ from trivet.policy.places import (
 )
 from trivet.wording import beside, one_line, quote
 
-__all__ = ["Outcome", "Requirement", "judge", "parse_requirements", "refuse_impossible", "shown"]
+__all__ = [
+    "Outcome",
+    "Requirement",
+    "exactly",
+    "farthest",
+    "judge",
+    "parse_requirements",
+    "refuse_impossible",
+    "shown",
+]
 
 SIGNS: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
     {
@@ -255,7 +264,7 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
     for each in measured:
         if each.value is not None and (why := misfit(requirement, each.value, each.words)):
             raise UsageError(f"[policy] require {quote(requirement.text)}: {why}.")
-    worst = min(measured, key=lambda each: _margin(requirement, each))
+    worst = farthest(requirement, measured)
     broken = tuple(each.place for each in measured if not _holds(requirement, each))
     return Outcome(
         requirement.text,
@@ -273,6 +282,11 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
         places=tuple(each.place for each in measured),
         broken=broken,
     )
+
+
+def farthest(requirement: Requirement, measured: Sequence[Measured]) -> Measured:
+    """Return the measurement that is farthest from what is required."""
+    return min(measured, key=lambda each: _margin(requirement, each))
 
 
 def _holds(requirement: Requirement, measured: Measured) -> bool:
