@@ -58,6 +58,8 @@ _UNMEASURING: Final = frozenset({CAUTION, WAIVER})
 _CLAUSE_CHARACTERS: Final = 140
 #: Outside of these a number is written as an amount.
 SMALLEST, LARGEST = 1e-3, 1e3
+#: Figures that compare a group with the reference.
+_COMPARED: Final = frozenset({"difference", "disparate_impact", "ratio"})
 NOT_AUDITED: Final = "not audited"
 NOT_JUDGED: Final = "not judged"
 #: Outcome of an audit as a whole, and its tone.
@@ -346,9 +348,9 @@ def _kind(record: Mapping[str, Any], finding: Finding) -> str:
     around, figure = parent(finding.place.removesuffix(".value"))
     group = find(record, around)
     names = [f"{'difference' if figure == 'difference' else 'simultaneous'}_{end}" for end in ("low", "high")]
-    if not isinstance(group, Mapping) or not all(name in group for name in names):
+    if not isinstance(group, Mapping) or figure not in _COMPARED or "simultaneous_low" not in group:
         return ""
-    together = [finding.low, finding.high] == [group[name] for name in names]
+    together = [finding.low, finding.high] == [group.get(name) for name in names]
     return "all comparisons at once" if together else "this comparison alone"
 
 
