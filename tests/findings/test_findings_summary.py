@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from example_audits import changed
+from example_audits import changed, write_audit
 from example_privacy import example_code, example_plan
 from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
-from trivet.findings import findings_of
+from trivet.findings import findings_of, read_baseline
 from trivet.findings.finding import make_finding
 from trivet.findings.rules import CAUTION, WAIVER
 from trivet.findings.summary import Made, made_of, summary_of
@@ -209,3 +209,21 @@ def test_a_damaged_manifest_says_nothing(wrong):
 def test_every_leg_is_on_every_card():
     for record in (example_record(), whole_own_record()[0]):
         assert tuple(leg.leg for leg in summary(record).legs) == LEGS
+
+
+def test_a_new_breach_of_several_groups_is_named_by_a_group_that_is_new(tmp_path):
+    record = example_own_record()
+    group = record.fairness.audit.attributes[1].groups[0]
+    assert group.group == "Black"
+    within = replace(group.disparate_impact, value=0.95)
+    old = changed(record, "fairness.audit.attributes.1.groups.0.disparate_impact", within)
+    new = changed(old, "fairness.audit.attributes.1.groups.0.disparate_impact", replace(within, value=0.7))
+    baseline = read_baseline(write_audit(tmp_path / "accepted", old))
+    plain = as_json(new)
+    found = findings_of(plain, parse_requirements([HIGH]), baseline=baseline)
+    (line,) = (each for each in summary_of(plain, found).lines if each.finding.id == "policy.1")
+    assert line.name == "Disparate impact of Black (race) against White (new)"
+    assert line.value == "0.7"
+    # The farthest of all groups is Eskimo, of which the baseline says the same.
+    assert "disparate impact of Eskimo (race) against White" in line.finding.message
+    assert "New since the baseline: disparate impact of Black (race)" in line.finding.decision
