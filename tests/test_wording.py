@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.wording import first_line, one_line, quote, rounded
+from trivet.wording import beside, first_line, one_line, quote, rounded
 
 
 def test_what_a_terminal_obeys_is_escaped():
@@ -31,6 +31,30 @@ def test_what_is_long_is_cut(text):
 )
 def test_a_number_has_the_digits_that_its_interval_supports(value, low, high, shown):
     assert rounded(value, low, high) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "shown"),
+    [
+        (0.7996, (), "0.800"),
+        (0.7996, (0.8, 1.25), "0.7996"),
+        (0.79999996, (0.8,), "0.79999996"),
+        (0.81, (0.8, 1.25), "0.810"),
+        (0.8, (0.8,), "0.800"),
+        (4 / 5 + 1e-16, (0.8,), "0.800"),
+        (1.2500001, (0.8, 1.25), "1.2500001"),
+        (-0.0500001, (-0.05, 0.05), "-0.0500001"),
+        (1.0001, (1.0,), "1.0001"),
+    ],
+)
+def test_a_number_beside_a_bound_is_on_the_side_that_it_is_on(value, bounds, shown):
+    assert beside(value, bounds, lambda number: f"{number:.3f}") == shown
+
+
+def test_a_number_keeps_its_sign_and_its_way_of_writing():
+    assert beside(0.05004, [0.05], lambda number: f"{number:+.3f}") == "+0.05004"
+    assert beside(1234.56, [1], lambda number: f"{number:,.1f}") == "1,234.6"
+    assert beside(float("inf"), [1], str) == "inf"
 
 
 def test_a_reason_is_the_first_line_of_an_error_or_its_kind():

@@ -4,13 +4,14 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 __all__ = [
     "amount",
     "as_entity",
     "as_json_escape",
+    "beside",
     "describe_error",
     "escapes",
     "first_line",
@@ -77,6 +78,41 @@ def rounded(value: float, low: float | None, high: float | None) -> float:
     if isinstance(value, int) or not 0 < size < math.inf:
         return value
     return round(value, -math.floor(math.log10(size)))
+
+
+#: Digits with which every number is exact.
+_EXACT: Final = 17
+#: Two numbers that differ by less are a number and its rounding.
+_ROUNDING: Final = 1e-12
+
+
+def beside(value: float, bounds: Iterable[float], write: Callable[[float], str]) -> str:
+    """Return a number as `write` writes it, with more digits where it would else stand otherwise to a bound.
+
+    0.7996 stands below a bound of 0.8, which 0.80 does not: what is printed compares as the numbers do.
+    """
+    known = tuple(bounds)
+    text = write(value)
+    if not math.isfinite(value) or _stands(text, value, known):
+        return text
+    sign = "+" if text.startswith("+") else "-"
+    longer = (f"{value:{sign}.{digits}g}" for digits in range(3, _EXACT))
+    return next((each for each in longer if _stands(each, value, known)), repr(value))
+
+
+def _stands(text: str, value: float, bounds: Sequence[float]) -> bool:
+    """Tell whether a written number is on the side of each bound on which the number is."""
+    try:
+        written = float(text.replace(",", "").replace("\N{MINUS SIGN}", "-"))
+    except ValueError:  # such as a power of ten, which is never rounded up to a bound
+        return True
+    return all(_side(written, bound) == _side(value, bound) for bound in bounds)
+
+
+def _side(value: float, bound: float) -> int:
+    if math.isclose(value, bound, rel_tol=_ROUNDING):
+        return 0
+    return 1 if value > bound else -1
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from example_audits import changed, write_audit
 from example_privacy import example_code, example_plan
 from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
-from trivet.findings import findings_of
+from trivet.findings import findings_of, read_baseline
 from trivet.findings.finding import make_finding
 from trivet.findings.rules import CAUTION, WAIVER
 from trivet.findings.summary import Made, made_of, summary_of
-from trivet.policy import Measured, parse_requirements
+from trivet.policy import Measured, judge, parse_requirements
 from trivet.record import PrivacyLeg, as_json
 from trivet.verdict import LEGS
 
@@ -43,6 +44,47 @@ def test_a_breach_fails_and_the_worst_comes_first():
     first = found.lines[0]
     assert (first.name, first.required) == ("Disparate impact of Eskimo (race) against White", HIGH)
     assert first.measured == "0 (95%: 0 to 0.3396)"
+
+
+def test_the_kinds_of_intervals_are_named_where_a_card_has_both():
+    place = "fairness.audit.attributes.1.groups.1"
+    record = changed(example_own_record(), f"{place}.simultaneous_high", 0.45)
+    lines = [line for line in summary(record, HIGH).lines if "Eskimo (race)" in line.name and line.interval]
+    assert {line.interval for line in lines} == {
+        "95%, this comparison alone: 0 to 0.3396",
+        "95%, all comparisons at once: 0 to 0.45",
+    }
+    assert not [line for line in summary(record).lines if "alone" in line.interval or "once" in line.interval]
+
+
+def almost(record, value):
+    """The same record with a disparate impact of one group."""
+    group = record.fairness.audit.attributes[0].groups[0]
+    place = "fairness.audit.attributes.0.groups.0"
+    record = changed(record, f"{place}.disparate_impact", replace(group.disparate_impact, value=value))
+    return changed(record, f"{place}.simultaneous_low", value - 0.01)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.79996, "0.79996"), (0.7996, "0.7996"), (0.81234, "0.8123")])
+def test_a_number_is_written_so_that_its_requirement_reads_as_it_was_judged(value, shown):
+    record = almost(example_own_record(), value)
+    asked = "fairness.audit.attributes.0.groups.0.disparate_impact.value >= 0.8"
+    (line,) = (each for each in summary(record, asked).lines if each.required == asked)
+    assert line.value == shown
+    assert (float(line.value) >= 0.8) == (line.finding.level == "pass")
+    assert f"ound {shown}" in line.finding.message or float(shown) > 0.8
+    (outcome,) = judge(as_json(record), parse_requirements([asked]))
+    assert (float(outcome.told.split(",")[0].removeprefix("found ")) >= 0.8) == outcome.met
+
+
+def test_a_requirement_has_the_digits_that_it_was_written_with():
+    (line,) = (
+        each
+        for each in summary(example_own_record(), "audit.seed < 12345678.5").lines
+        if each.finding.id == "policy.1"
+    )
+    assert line.finding.required == "< 12345678.5"
+    assert line.finding.bounds == (12345678.5,)
 
 
 def test_every_finding_is_named_and_none_by_its_path():
@@ -167,3 +209,21 @@ def test_a_damaged_manifest_says_nothing(wrong):
 def test_every_leg_is_on_every_card():
     for record in (example_record(), whole_own_record()[0]):
         assert tuple(leg.leg for leg in summary(record).legs) == LEGS
+
+
+def test_a_new_breach_of_several_groups_is_named_by_a_group_that_is_new(tmp_path):
+    record = example_own_record()
+    group = record.fairness.audit.attributes[1].groups[0]
+    assert group.group == "Black"
+    within = replace(group.disparate_impact, value=0.95)
+    old = changed(record, "fairness.audit.attributes.1.groups.0.disparate_impact", within)
+    new = changed(old, "fairness.audit.attributes.1.groups.0.disparate_impact", replace(within, value=0.7))
+    baseline = read_baseline(write_audit(tmp_path / "accepted", old))
+    plain = as_json(new)
+    found = findings_of(plain, parse_requirements([HIGH]), baseline=baseline)
+    (line,) = (each for each in summary_of(plain, found).lines if each.finding.id == "policy.1")
+    assert line.name == "Disparate impact of Black (race) against White (new)"
+    assert line.value == "0.7"
+    # The farthest of all groups is Eskimo, of which the baseline says the same.
+    assert "disparate impact of Eskimo (race) against White" in line.finding.message
+    assert "New since the baseline: disparate impact of Black (race)" in line.finding.decision

@@ -284,3 +284,19 @@ def test_a_ratio_has_the_interval_that_its_verdict_rests_on():
             f"{group.disparate_impact.value:.4f} ({group.simultaneous_low:.4f} to "
             f"{group.simultaneous_high:.4f}) | {group.verdict} |"
         ) in body
+
+
+def test_a_ratio_is_written_on_the_side_of_the_band_that_it_is_on():
+    record = example_own_record()
+    place = "fairness.audit.attributes.0.groups.0"
+    group = record.fairness.audit.attributes[0].groups[0]
+    almost = replace(group.disparate_impact, value=0.79998)
+    record = changed(record, f"{place}.disparate_impact", almost)
+    record = changed(record, f"{place}.simultaneous_high", 1.250004)
+    _, body = front(model_card(audit_of(record)))
+    assert "0.79998 (" in body
+    assert " to 1.250004)" in body
+    (model,) = model_index(as_json(record))
+    values = [each["value"] for result in model["results"] for each in result["metrics"]]
+    assert 0.8 not in values
+    assert 0.79998 in values

@@ -11,7 +11,7 @@ from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
 from example_records import example_own_record, example_record
 from example_scan import rate_of
-from trivet.comparison import compare_audits, parse_tolerances
+from trivet.comparison import compare_audits, differing_first, parse_tolerances, quiet_text
 from trivet.errors import UsageError
 from trivet.policy import measured_places
 from trivet.report.compared import comparison_markdown
@@ -84,6 +84,19 @@ def test_the_page_says_regressions_cautions_and_every_headline_measurement(found
         assert change.title in text
 
 
+def test_what_does_not_differ_is_folded_away(found, pages):
+    source = pages["worse"]
+    differ, quiet = differing_first(found["worse"].headline)
+    folded = re.findall(r"<details class=.fold.>.*?</details>", source, re.DOTALL)
+    shown = re.sub(r"<details class=.fold.>.*?</details>|<svg.*?</svg>", "", source, flags=re.DOTALL)
+    table = text_of(re.search(r"<table>.*?</table>", shown[shown.index('id="headline"') :], re.DOTALL)[0])
+    assert [change.title in table for change in differ] == [True] * len(differ)
+    assert quiet
+    assert not [change.title for change in quiet if change.title in table]
+    assert all(any(change.title in text_of(each) for each in folded) for change in quiet)
+    assert quiet_text(found["worse"]) in text_of(shown)
+
+
 def test_the_page_says_the_tolerance(tmp_path):
     before, after = audit_of(example_record()), audit_of(changed(example_record(), "audit.seed", 1))
     tolerances = parse_tolerances(["privacy=5%", "0.01"], measured_places)
@@ -154,7 +167,8 @@ def test_markdown_has_a_table_row_for_each_change(found):
     whole = comparison_markdown(found["worse"], everything=True)
     rows = as_html(whole).count("<tr")
     shown = ("asked", "verdicts", "headline", "changed")
-    tables = sum(bool(getattr(found["worse"], name)) for name in shown) + 1
+    # One of each, with those of verdicts and headline divided by whether they differ, and one of the rest.
+    tables = sum(bool(getattr(found["worse"], name)) for name in shown) + 2
     count = sum(len(getattr(found["worse"], name)) for name in shown) + 200
     assert rows == count + tables
     assert len(found["worse"].rest) > 200

@@ -105,7 +105,7 @@ def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
 
 
 def _print(found: "Comparison", *, everything: bool) -> None:
-    from trivet.comparison import no_regressions  # noqa: PLC0415 - as above
+    from trivet.comparison import differing_first, no_regressions, quiet_text  # noqa: PLC0415 - as above
 
     console = results_console()
     for which, audit in (("before", found.before), ("after", found.after)):
@@ -116,13 +116,17 @@ def _print(found: "Comparison", *, everything: bool) -> None:
     for caution in found.cautions:
         console.print(f"[yellow]?[/] {escape(caution)}")
     _print_lines(console, "data, settings and versions that differ", found.asked, limit=None)
-    _print_rows(console, "verdicts", found.verdicts)
-    _print_rows(console, "headline", found.headline)
+    for heading, changes in (("verdicts", found.verdicts), ("headline", found.headline)):
+        differ, quiet = differing_first(changes)
+        _print_rows(console, heading, (*differ, *quiet) if everything else differ)
     _print_lines(
         console, "everything else that differs", found.changed, limit=None if everything else SHOWN_CHANGES
     )
     if everything:
         _print_lines(console, "the same, or noise", found.rest, limit=None)
+    elif quiet := quiet_text(found):
+        console.print()
+        console.print(f"The same, or within noise: {quiet}; --all lists them, --json has each.")
     console.print()
     for sentence in found.regressions:
         console.print(f"{marked('bad', 'worse:', bold=True)} {escape(sentence)}")

@@ -11,7 +11,9 @@ from trivet.cli.commands import command_of_commands
 from trivet.cli.fairness_outcomes import audit_and_print
 from trivet.cli.fairness_output import (
     FILES,
+    band_of,
     carry_out,
+    ends_text,
     figures_table,
     name_text,
     print_notes,
@@ -72,6 +74,7 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
 def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
     """Print the verdict on the baseline, each model with its intervals, and what they come to."""
     print_verdict(comparison.baseline, console)
+    band = band_of(comparison.baseline.four_fifths)
     table = figures_table("model", "accuracy", "±s", "±t", "DI", "s", "t")
     for model in comparison.models:
         name = ("▸" if model.on_frontier else " ") + model.name
@@ -83,9 +86,9 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
             value_text(model.accuracy),
             _reach(model.accuracy),
             _reach(model.accuracy_training),
-            value_text(model.disparate_impact),
-            _interval(model.disparate_impact),
-            _interval(model.disparate_impact_training),
+            value_text(model.disparate_impact, bounds=band),
+            _interval(model.disparate_impact, band),
+            _interval(model.disparate_impact_training, band),
         )
     console.print(table)
     console.print(
@@ -145,10 +148,10 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
             value_text(group.selection_rate),
             ""
             if group.disparate_impact is None
-            else value_text(group.disparate_impact)
+            else value_text(group.disparate_impact, bounds=band_of(four_fifths))
             # A blank where there is no mark keeps the points below each other.
             + ((marks.get(group.group) or " ") if any(marks.values()) else ""),
-            _between(group.simultaneous_low, group.simultaneous_high),
+            _between(group.simultaneous_low, group.simultaneous_high, band_of(four_fifths)),
             *(value_text(of(group)) for _, of in rates),
             verdict_cell(group.verdict) if judged or group.verdict == REFERENCE else "",
         )
@@ -195,6 +198,7 @@ def _print_measure(
         "",
     ]
     table = figures_table(f"{one.title}, {name_text(attribute.name)}", *headings)
+    reach = () if one.difference_band is None else (-one.difference_band, one.difference_band)
     shown, more = _worst_first(one.groups)
     for group in shown:
         other = group.verdict != REFERENCE
@@ -203,9 +207,11 @@ def _print_measure(
             name_text(group.group),
             *([f"{group.among or 0:,}"] if many else []),
             *([value_text(group.rate)] if has_rate else []),
-            value_text(group.ratio) if other else "",
-            _between(group.simultaneous_low, group.simultaneous_high),
-            value_text(group.difference, "+.3f" if group.worst is None else ".3f") if other else "",
+            value_text(group.ratio, bounds=band_of(four_fifths)) if other else "",
+            _between(group.simultaneous_low, group.simultaneous_high, band_of(four_fifths)),
+            value_text(group.difference, "+.3f" if group.worst is None else ".3f", bounds=reach)
+            if other
+            else "",
             known if other else "",
             verdict_cell(group.verdict),
         )
@@ -262,16 +268,12 @@ def _print_end(audit: FairnessAudit, console: "Console") -> None:
     print_notes(audit, console, more=(*dict.fromkeys(part.limits for part in parts), *audit.law))
 
 
-def _interval(ends: "Estimate | None") -> str:
-    if ends is None or ends.low is None:
-        return ""
-    return _between(ends.low, ends.high)
+def _interval(ends: "Estimate | None", bounds: Sequence[float] = ()) -> str:
+    return "" if ends is None else _between(ends.low, ends.high, bounds)
 
 
-def _between(low: float | None, high: float | None) -> str:
-    if low is None:
-        return ""
-    return f"{low:.3f}-{high:.3f}" if high is not None else f"{low:.3f} or more"
+def _between(low: float | None, high: float | None, bounds: Sequence[float] = ()) -> str:
+    return ends_text(low, high, unknown="", between="-", bounds=bounds)
 
 
 def _reach(ends: "Estimate | None") -> str:

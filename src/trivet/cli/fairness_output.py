@@ -1,6 +1,6 @@
 """Shared parts of the fairness commands: one run with its files, and the cells of their tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -25,7 +25,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import ADULT, TableOptions
 from trivet.verdict import tone
-from trivet.wording import one_line
+from trivet.wording import beside, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILES",
     "NAME",
+    "band_of",
     "carry_out",
     "ends_text",
     "figures_table",
@@ -133,17 +134,30 @@ def verdict_cell(word: str) -> str:
     return word if word == REFERENCE else marked(tone(word), word)
 
 
-def value_text(found: Estimate | float | None, spec: str = ".3f") -> str:
-    """Return a figure, or that there is none."""
+def value_text(found: Estimate | float | None, spec: str = ".3f", *, bounds: Sequence[float] = ()) -> str:
+    """Return a figure as it stands to bounds, or that there is none."""
     value = found.value if isinstance(found, Estimate) else found
-    return "none" if value is None else format(value, spec)
+    return "none" if value is None else beside(value, bounds, lambda number: format(number, spec))
 
 
-def ends_text(low: float | None, high: float | None, *, unknown: str = "none") -> str:
-    """Return an interval that may have no upper end."""
+def ends_text(
+    low: float | None,
+    high: float | None,
+    *,
+    unknown: str = "none",
+    between: str = " to ",
+    bounds: Sequence[float] = (),
+) -> str:
+    """Return an interval that may have no upper end, each end as it stands to bounds."""
     if low is None:
         return unknown
-    return f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
+    shown = value_text(low, bounds=bounds)
+    return f"{shown} or more" if high is None else f"{shown}{between}{value_text(high, bounds=bounds)}"
+
+
+def band_of(four_fifths: float) -> tuple[float, float]:
+    """Return the ends of the band of ratios, as they are printed."""
+    return four_fifths, 1 / four_fifths
 
 
 def print_withheld(attribute: Any, console: "Console") -> None:

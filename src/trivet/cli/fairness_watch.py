@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import NAME, carry_out, ends_text, figures_table, name_text, value_text
+from trivet.cli.fairness_output import (
+    NAME,
+    band_of,
+    carry_out,
+    ends_text,
+    figures_table,
+    name_text,
+    value_text,
+)
 from trivet.cli.options import Json, Out, command
 from trivet.cli.terminal import marked, verdict_text
 from trivet.fairness.monitoring.results import FairnessWatch, WatchedGroup
@@ -83,6 +91,7 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
 
 def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") -> None:
     what = "ratio" if found.difference is None else "difference"
+    band = band_of(found.four_fifths) if found.difference is None else (-found.difference, found.difference)
     shown = figures_table(name_text(group.group), "new rows", "rate", "reference", what, "interval", "")
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
@@ -95,8 +104,8 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
             f"{look.rows:,}",
             value_text(look.rate),
             value_text(look.reference_rate),
-            value_text(judged),
-            ends_text(judged.low, judged.high),
+            value_text(judged, bounds=band),
+            ends_text(judged.low, judged.high, bounds=band),
             marked("bad", "alarm") if look.alarm else "",
         )
     console.print(shown)

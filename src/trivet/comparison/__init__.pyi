@@ -3,10 +3,12 @@ from .audits import read_audit as read_audit
 from .compare import change_text as change_text
 from .compare import compare_audits as compare_audits
 from .compare import difference_text as difference_text
+from .compare import differing_first as differing_first
 from .compare import headline_of as headline_of
 from .compare import interval_text as interval_text
 from .compare import no_regressions as no_regressions
 from .compare import outcome_text as outcome_text
+from .compare import quiet_text as quiet_text
 from .compare import sides_text as sides_text
 from .compare import value_text as value_text
 from .judge import measured as measured

@@ -22,6 +22,7 @@ from trivet.comparison.judge import (
 )
 from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, NEXT_FIELD, Pair, pairs
+from trivet.comparison.repeats import without_repeats
 from trivet.comparison.results import (
     ADDED,
     BETTER,
@@ -30,7 +31,6 @@ from trivet.comparison.results import (
     DIFFERS,
     EXACT,
     NOISE,
-    OUTCOMES,
     REMOVED,
     SAME,
     WITHIN,
@@ -44,18 +44,20 @@ from trivet.comparison.tolerance import NO_TOLERANCE, Tolerances
 from trivet.fairness.measures.registry import SELECTION
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
-from trivet.wording import one_line
+from trivet.wording import beside, listed, one_line
 
 __all__ = [
     "cautions",
     "change_text",
     "compare_audits",
     "difference_text",
+    "differing_first",
     "headline_of",
     "is_part",
     "level_together",
     "no_regressions",
     "outcome_text",
+    "quiet_text",
     "sides_text",
     "value_text",
 ]
@@ -132,9 +134,19 @@ def verdict_title(pair: Pair) -> str:
 
 
 def _named(title: str, pair: Pair) -> str:
-    """Put the innermost item's name into a title."""
+    """Put the innermost item's name into a title, and name the attribute where several are audited."""
     items = [NEXT_FIELD.split(step.item.partition("=")[2])[0] for step in pair.steps if step.item is not None]
-    return title.replace("{}", items[-1] if items else "")
+    return f"{title.replace('{}', items[-1] if items else '')}{_attribute(pair)}"
+
+
+def _attribute(pair: Pair) -> str:
+    """Return the attribute that a place below one belongs to, in brackets; nothing where there is but one."""
+    place = next((number for number, name in enumerate(pair.names[:-2]) if name == "attributes"), None)
+    if place is None:
+        return ""
+    audits = pair.before_in[place], pair.after_in[place]
+    several = any(len(audit["attributes"]) > 1 for audit in audits)
+    return f" ({one_line(pair.before_in[place + 1]['name'])})" if several else ""
 
 
 #: Places of the headline, and all that lead to one.
@@ -157,9 +169,10 @@ def headline_of(record: Mapping[str, Any]) -> tuple[Headline, ...]:
         Those that are numbers, with their intervals where there are any.
     """
     found: list[Headline] = []
-    for pair in pairs(record, record, wanted=_WAYS.__contains__):
+    wanted = pairs(record, record, wanted=_WAYS.__contains__)
+    for pair in without_repeats([pair for pair in wanted if not _repeats(pair)]):
         title = headline_title(pair)
-        if title is None or not is_number(pair.before) or _repeats(pair):
+        if title is None or not is_number(pair.before):
             continue
         estimate = estimate_in(pair.before_in[-1]) if pair.names[-1] == VALUE else None
         low, high = (None, None) if estimate is None else (estimate.low, estimate.high)
@@ -192,20 +205,25 @@ SEVERAL: Final = ("privacy.mechanisms[", "privacy.code[")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any, bounds: Sequence[float] = ()) -> str:
     """Write a value for people: four decimals, words for truth values, a dash where there is none.
 
-    Of a SHA-256 digest the beginning stands, which tells two of them apart.
+    Of a SHA-256 digest the beginning stands, which tells two of them apart. A number has as many digits more
+    as its comparison with bounds needs.
     """
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        text = f"{value:.4f}"
-        return text if not value or text.strip("-0.") else f"{value:.1e}"
+        return beside(value, bounds, _decimals)
     text = str(value)
     return f"{text[:DIGEST_CHARACTERS]}…" if _DIGEST.fullmatch(text) else text
+
+
+def _decimals(value: float) -> str:
+    text = f"{value:.4f}"
+    return text if not value or text.strip("-0.") else f"{value:.1e}"
 
 
 def sides_text(change: Change) -> tuple[str, str]:
@@ -235,11 +253,12 @@ def outcome_text(change: Change) -> str:
     return change.outcome if change.judged is None else f"{change.outcome}, {change.judged}"
 
 
-def interval_text(low: float | None, high: float | None) -> str:
-    """Write an interval in brackets, and nothing where there is none."""
+def interval_text(low: float | None, high: float | None, bounds: Sequence[float] = ()) -> str:
+    """Write an interval in brackets, each end as it stands to bounds; nothing where there is none."""
     if low is None and high is None:
         return ""
-    return f"({' to '.join('…' if end is None else f'{end:.4f}' for end in (low, high))})"
+    ends = ("…" if end is None else beside(end, bounds, lambda value: f"{value:.4f}") for end in (low, high))
+    return f"({' to '.join(ends)})"
 
 
 def change_text(change: Change) -> str:
@@ -326,6 +345,29 @@ def statement(
     return f"{'; '.join(parts)}."
 
 
+def differing_first(changes: Sequence[Change]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """Return what differs, most important first, and what is the same or within noise."""
+    differ = [change for change in changes if change.outcome in CHANGED]
+    return tuple(sorted(differ, key=_urgency)), tuple(each for each in changes if each.outcome not in CHANGED)
+
+
+def _urgency(change: Change) -> tuple[int, int]:
+    """Order by how sure a difference is, and of such first what is worse, then what is better."""
+    known = 0 if change.outcome in {CHANGE, EXACT} else 1 if change.outcome == DIFFERS else 2
+    return known, 0 if change.judged == WORSE else 1 if change.judged == BETTER else 2
+
+
+def quiet_text(comparison: Comparison) -> str:
+    """Count what does not differ by more than noise; empty where all does."""
+    counts = (
+        (len(differing_first(comparison.verdicts)[1]), "verdict"),
+        (len(differing_first(comparison.headline)[1]), "headline measurement"),
+        (len(comparison.rest), "other value"),
+    )
+    found = [f"{count:,} {name}{'s'[: count != 1]}" for count, name in counts if count]
+    return listed(found) if found else ""
+
+
 def no_regressions(headline: Sequence[Change], changed: Sequence[Change]) -> tuple[Change, ...]:
     """Return what is worse and does not count: outside of the headline, or with no interval to judge it."""
     unjudged = [change for change in headline if not change.measurably_worse]
@@ -396,7 +438,7 @@ def compare_audits(
             changed.append(change)
     asked, changed, rest = map(_told_apart, (asked, changed, rest))
     verdicts.sort(key=_leg_number)
-    changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
+    changed.sort(key=_urgency)
     asked += manifest_changes(before, after)
     headline = _judge_together(first, tolerances, before.digest)
     worse = _worse(verdicts, headline)
@@ -436,11 +478,16 @@ def _limits(before: ReadAudit, after: ReadAudit) -> str:
 
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
-    """Yield every value once; an interval is a part of its estimate."""
-    for pair in pairs(before.record, after.record):
-        around = pair.before_in[-1]
-        if not belongs_to_an_estimate(pair.names[-1], around) and not _repeats(pair):
-            yield pair
+    """Yield every figure once; an interval is a part of its estimate."""
+    found = (
+        pair
+        for pair in pairs(before.record, after.record)
+        if not any(
+            belongs_to_an_estimate(pair.names[-1], parts[-1]) for parts in (pair.before_in, pair.after_in)
+        )
+        and not _repeats(pair)
+    )
+    yield from without_repeats(list(found))
 
 
 def _repeats(pair: Pair) -> bool:

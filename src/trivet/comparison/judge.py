@@ -59,9 +59,24 @@ USUAL_LEVEL: Final = 0.95
 LOWEST_LEVEL: Final = 0.5
 
 
+#: What only says how sure a value beside it is, and of what comparison the ends for all at once are.
+_OF_VALUE: Final = frozenset({"low", "high", "level", "method"})
+_OF_ROW: Final = frozenset({"numerator", "denominator", "reference"})
+_ENDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "simultaneous_low": ("disparate_impact", "ratio"),
+    "simultaneous_high": ("disparate_impact", "ratio"),
+    "difference_low": ("difference",),
+    "difference_high": ("difference",),
+}
+
+
 def belongs_to_an_estimate(name: str, around: Mapping[str, Any]) -> bool:
-    """Tell whether `name` only says how sure the value of `around` is."""
-    return name in {"low", "high", "level", "method"} and estimate_in(around) is not None
+    """Tell whether `name` only says how sure a figure of `around` is: an end, a method or a count."""
+    if name in _OF_ROW:
+        return VALUE in around
+    if name in _ENDS_OF:
+        return any(each in around for each in _ENDS_OF[name])
+    return name in _OF_VALUE and estimate_in(around) is not None
 
 
 def is_number(value: object) -> bool:

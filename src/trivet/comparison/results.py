@@ -155,7 +155,9 @@ class Comparison(
     headline
         The measurements that people ask for first, changed or not.
     changed
-        Every other value that differs, but for noise, in the order of `OUTCOMES`.
+        Every other value that differs, but for noise: changes, what has no known error, and what one audit
+        has not; of each the worse first, then the better. A figure that stands in several places of the
+        record is listed once.
     rest
         What is the same, what is noise, and texts that are worded otherwise.
     regressions

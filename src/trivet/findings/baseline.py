@@ -20,16 +20,16 @@ from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
 from trivet.errors import UsageError
-from trivet.findings.finding import Finding, State, make_finding, subject_of
+from trivet.findings.finding import Finding, State, make_finding, measured_at, subject_of
 from trivet.findings.formats import kept_findings
 from trivet.findings.grounds import NUMBER, Ground, Joined, Judged
 from trivet.findings.rules import BASELINE, REQUIREMENT
 from trivet.findings.yardsticks import QUESTION, less_was_looked_at, other_question, settings_of
 from trivet.place import find, parent, parse
 from trivet.place_names import named_place
-from trivet.policy import Measured
+from trivet.policy import Measured, Requirement
 from trivet.policy.places import BOUNDS
-from trivet.policy.requirements import shown
+from trivet.policy.requirements import farthest, shown
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
@@ -199,17 +199,39 @@ class _Against:
         """Return a breach at the level that the baseline leaves, and name what is a breach there alone."""
         if finding.level != "breach":
             return finding.decided(_OPEN) if finding.id in self.opened else finding
-        found = [self.since(finding, ground) for ground in self.here.grounds(finding)]
+        grounds = self.here.grounds(finding)
+        found = [self.since(finding, ground) for ground in grounds]
         states = {one.state for one in found}
         state: State = "new" if "new" in states or not found else "worse" if "worse" in states else "known"
         texts = [one.text for one in found if one.state == state]
         figures = [one.text for one in found if one.state == state and one.is_figure]
         said = f"{_BEGINNINGS[state]}: {_listed(dict.fromkeys(figures or texts))}."
+        concerned = [ground for ground, one in zip(grounds, found, strict=True) if one.state == state]
+        finding = self._told_of(finding, concerned)
         if state != "known":
             return finding.decided(said, baseline=state)
         if finding.id in self.here.expired:
             return finding.decided(f"{said} A baseline does not prolong a waiver.", baseline=state)
         return finding.decided(said, baseline=state, level="warning")
+
+    def _told_of(self, finding: Finding, concerned: Sequence[Ground]) -> Finding:
+        """Return a requirement's breach with the farthest figure of those that its state is of."""
+        asked = [
+            (Requirement(finding.title, ground.place, ground.sign, ground.constant), ground.place)
+            for ground in concerned
+            if ground.sign and ground.constant is not None
+        ]
+        if not asked or finding.place in {place for _, place in asked}:
+            return finding
+        found = farthest(asked[0][0], [measured_at(self.here.record, place) for _, place in asked])
+        return replace(
+            finding,
+            place=found.place,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            interval_level=found.level,
+        )
 
     def _open(self) -> Iterator[tuple[str, frozenset[_Key]]]:
         """Yield what the baseline breaches, and is neither a breach nor a pass here: waived or undecided."""

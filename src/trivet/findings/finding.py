@@ -1,6 +1,7 @@
 """One thing that was found: what was measured, against what, why it matters, what to do."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
@@ -8,6 +9,7 @@ from typing import Any, Final, Literal
 from trivet.findings.rules import CATALOGUE, REQUIREMENT, Rule
 from trivet.policy import Measured
 from trivet.policy.places import measure
+from trivet.policy.requirements import shown
 from trivet.verdict import LEGS, Leg, Tone, tone
 from trivet.wording import one_line
 
@@ -34,6 +36,8 @@ LEVEL_TONES: Final[Mapping[Level, Tone]] = {
     "breach": "bad",
 }
 LEVELS: Final[tuple[Level, ...]] = tuple(LEVEL_TONES)
+#: A number as it stands in a requirement.
+_NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])")
 #: Longer than any sentence that trivet writes.
 MOST_CHARACTERS: Final = 1_000
 
@@ -114,6 +118,22 @@ class Finding:
                 object.__setattr__(self, field.name, one_line(value, limit=MOST_CHARACTERS))
             elif isinstance(value, float) and not math.isfinite(value):
                 object.__setattr__(self, field.name, None)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The numbers that the measurement was held against."""
+        return tuple(float(each) for each in _NUMBER.findall(self.required))
+
+    def shown(self, value: object) -> str:
+        """Spell the measurement or an end of its interval, on the side of each bound on which it is."""
+        return shown(value, self.bounds)
+
+    @property
+    def interval(self) -> str:
+        """Level and ends of the interval, as `shown` spells them; empty without one."""
+        if self.interval_level is None:
+            return ""
+        return f"{self.interval_level:.0%}: {self.shown(self.low)} to {self.shown(self.high)}"
 
     @property
     def sentence(self) -> str:

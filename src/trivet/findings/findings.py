@@ -16,7 +16,7 @@ from trivet.findings.finding import Finding, Level, level_of, make_finding, meas
 from trivet.findings.rules import IMPACT, METRIC
 from trivet.policy import Measured
 from trivet.verdict import DISPARATE, IN_BAND, NO_EVIDENCE
-from trivet.wording import one_line
+from trivet.wording import beside, one_line
 
 __all__ = ["built_in"]
 
@@ -158,8 +158,9 @@ def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any
 
 def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]) -> Finding:
     declared, best = contract["declared"], contract["best"]
+    loss = _beside(max(contract["loss"], 0.0), contract["tolerance"], ".4f")
     fits = (
-        f"The declared input contract {one_line(declared['name'])} loses {max(contract['loss'], 0.0):.4f} of "
+        f"The declared input contract {one_line(declared['name'])} loses {loss} of "
         f"clean accuracy against the one that fits best, {one_line(best['name'])}."
     )
     return make_finding(
@@ -167,7 +168,7 @@ def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]
         level="warning" if contract["mismatch"] else "pass",
         message=contract["finding"] or fits,
         measured=measured_at(record, f"{place}.loss"),
-        required=f"<= {contract['tolerance']:g}",
+        required=_held("<=", contract["tolerance"], contract["loss"]),
     )
 
 
@@ -175,14 +176,15 @@ def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], b
     before, after = (rates["clean_accuracy"][when]["value"] for when in ("before", "after"))
     loss = rates["accuracy_loss"]
     within = "" if loss is None else f", a loss between {loss['low']:.4f} and {loss['high']:.4f}"
+    left = _beside(after, before - bound, ".4f")
     low, high = (before - after,) * 2 if loss is None else (loss["low"], loss["high"])
     return make_finding(
         "security.accuracy-lost",
         level="warning" if low >= bound else "pass" if high < bound else "note",
-        message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f}{within}, on images "
+        message=f"The repair changed the clean accuracy from {before:.4f} to {left}{within}, on images "
         "that it did not see.",
         measured=measured_at(record, f"{place}.clean_accuracy.after"),
-        required=f"> {before - bound:.4f}",
+        required=_held(">", before - bound, after, spec=".4f"),
     )
 
 
@@ -197,7 +199,7 @@ def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) 
         title="The repair removed the backdoor" if repair["removed"] else "No repair removed the backdoor",
         message=repair["summary"],
         measured=measured_at(record, f"{place}.asr.after"),
-        required=f"< {repair['bounds']['asr'] + natural:.4g}",
+        required=_held("<", repair["bounds"]["asr"] + natural, *_ends(attempt["asr"]["after"]), spec=".4g"),
         subject=_name(record),
     )
     yield _accuracy(record, place, attempt, repair["bounds"]["accuracy_loss"])
@@ -226,14 +228,15 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
 def _budget(record: Mapping[str, Any]) -> Finding:
     privacy = record["privacy"]
     counting, correction = privacy["published"]["counting"], privacy["published"]["correction"]
+    spent = _beside(correction["spent_epsilon"], privacy["plan"]["epsilon"], ".4f")
     return make_finding(
         "privacy.budget",
         level=level_of(correction["verdict"]),
         message=f"{counting['queries']} queries at a Laplace scale of "
-        f"{counting['sequential']['scale']:.1f} spend an epsilon of {correction['spent_epsilon']:.4f} at a "
+        f"{counting['sequential']['scale']:.1f} spend an epsilon of {spent} at a "
         f"delta of {privacy['plan']['delta']:g}.",
         measured=measured_at(record, "privacy.published.correction.spent_epsilon"),
-        required=f"<= {privacy['plan']['epsilon']:g}",
+        required=_held("<=", privacy["plan"]["epsilon"], correction["spent_epsilon"]),
     )
 
 
@@ -277,14 +280,15 @@ def _training(record: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _mechanism(record: Mapping[str, Any], place: int) -> Finding:
     audit = record["privacy"]["mechanisms"][place]
+    least = _beside(audit["epsilon_lower"], audit["epsilon"], ".3f")
     return make_finding(
         "privacy.mechanism",
         level=level_of(audit["verdict"]),
         title=f"{one_line(audit['name'])}: {audit['verdict']}",
-        message=f"The epsilon of {one_line(audit['name'])} is at least {audit['epsilon_lower']:.3f}, and "
+        message=f"The epsilon of {one_line(audit['name'])} is at least {least}, and "
         f"{audit['epsilon']:g} is claimed: {audit['reason']}",
         measured=measured_at(record, f"privacy.mechanisms.{place}.epsilon_lower"),
-        required=f"<= {audit['epsilon']:g}",
+        required=_held("<=", audit["epsilon"], audit["epsilon_lower"]),
         number=place + 1,
         subject=audit["name"],
     )
@@ -298,7 +302,7 @@ def _code(record: Mapping[str, Any], place: int) -> Finding:
         title=f"{one_line(audit['name'])}: {audit['verdict']}",
         message=f"{one_line(audit['name'])} claims an epsilon of {audit['epsilon']:g}: {audit['reason']}",
         measured=measured_at(record, f"privacy.code.{place}.epsilon_seen"),
-        required=f"<= {audit['epsilon']:g}",
+        required=_held("<=", audit["epsilon"], audit["epsilon_seen"]),
         number=place + 1,
         subject=audit["name"],
     )
@@ -324,14 +328,15 @@ def _membership(record: Mapping[str, Any]) -> Finding:
 def _claim(record: Mapping[str, Any]) -> Finding:
     audit = record["privacy"]["membership"]
     claim = audit["claim"]
+    least = _beside(claim["epsilon_lower"], claim["epsilon"], ".3f")
     return make_finding(
         "privacy.claim",
         level=level_of(claim["verdict"]),
         title=f"The epsilon that is claimed for {one_line(audit['model'])}: {claim['verdict']}",
-        message=f"The epsilon of the training is at least {claim['epsilon_lower']:.3f} at a delta of "
+        message=f"The epsilon of the training is at least {least} at a delta of "
         f"{claim['delta']:g}, and {claim['epsilon']:g} is claimed: {claim['reason']}",
         measured=measured_at(record, "privacy.membership.claim.epsilon_lower"),
-        required=f"<= {claim['epsilon']:g}",
+        required=_held("<=", claim["epsilon"], claim["epsilon_lower"]),
         subject=audit["model"],
     )
 
@@ -472,6 +477,21 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
         measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
         required=_band(comparison["baseline"]["four_fifths"]),
     )
+
+
+def _beside(value: float, bound: float, spec: str) -> str:
+    """Write a number so that its comparison with a bound reads as it is."""
+    return beside(value, [bound], lambda number: format(number, spec))
+
+
+def _held(sign: str, bound: float, *figures: float | None, spec: str = "g") -> str:
+    """Write a sign and a bound, so that its comparison with the figures held against it reads as it is."""
+    known = [figure for figure in figures if figure is not None]
+    return f"{sign} {beside(bound, known, lambda number: format(number, spec))}"
+
+
+def _ends(rate: Mapping[str, Any]) -> tuple[float | None, ...]:
+    return rate["value"], rate.get("low"), rate.get("high")
 
 
 def _band(low: float) -> str:

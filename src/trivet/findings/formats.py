@@ -16,7 +16,6 @@ from trivet.findings.hosts import findings_github, findings_gitlab
 from trivet.findings.markdown import findings_markdown
 from trivet.findings.origin import Origin
 from trivet.findings.sarif import findings_sarif
-from trivet.policy.requirements import shown
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
@@ -160,9 +159,11 @@ def _add_case(suite: ET.Element, finding: Finding) -> None:
 
 
 def _detail(finding: Finding) -> str:
-    measured = f"{finding.place} = {shown(finding.value)}"
+    measured = f"{finding.place} = {finding.shown(finding.value)}"
     if finding.interval_level is not None:
-        measured += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
+        measured += (
+            f" ({finding.interval_level:.0%}: {finding.shown(finding.low)} to {finding.shown(finding.high)})"
+        )
     if finding.required:
         measured += f", required: {finding.required}"
     lines = [measured, f"Why: {finding.why}"]

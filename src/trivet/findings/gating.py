@@ -16,7 +16,7 @@ from trivet.findings.rules import CATALOGUE, IMPACT, METRIC, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES, graded, refuse_severities, severity_of
 from trivet.place import find, parent
 from trivet.policy import Measured, Outcome, Requirement, judge
-from trivet.policy.requirements import ORDERING, SIGNS, shown
+from trivet.policy.requirements import ORDERING, SIGNS, exactly
 from trivet.verdict import DISPARATE
 from trivet.wording import one_line, quote
 
@@ -226,7 +226,7 @@ def _required(number: int, requirement: Requirement, outcome: Outcome) -> Findin
         level="pass" if outcome.met else "breach",
         message=f"{outcome.told_first}.",
         measured=Measured(outcome.place, outcome.found, outcome.low, outcome.high, outcome.level),
-        required=f"{requirement.sign} {shown(requirement.value)}",
+        required=f"{requirement.sign} {exactly(requirement.value)}",
         title=requirement.text,
         about=rule_about(outcome.place),
     )

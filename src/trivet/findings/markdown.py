@@ -7,7 +7,6 @@ from typing import Final
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
 from trivet.findings.origin import Origin
 from trivet.findings.summary import LEVEL_WORDS, Line, Summary
-from trivet.policy.requirements import shown
 from trivet.verdict import sign
 from trivet.wording import one_line
 
@@ -117,9 +116,11 @@ def _what(finding: Finding) -> str:
 
 
 def _measured(finding: Finding) -> str:
-    value = "not measured" if finding.value is None else _cell(shown(finding.value))
+    value = "not measured" if finding.value is None else _cell(finding.shown(finding.value))
     if finding.interval_level is not None:
-        value += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
+        value += (
+            f" ({finding.interval_level:.0%}: {finding.shown(finding.low)} to {finding.shown(finding.high)})"
+        )
     return f"{value}<br><sub>{_cell(finding.place)}</sub>"
 
 

@@ -1,7 +1,6 @@
 """Findings as SARIF 2.1.0, with the techniques and requirements of others as taxonomies."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
@@ -33,7 +32,6 @@ _RANKS: Final[Mapping[Level, float]] = {"breach": 68.0, "warning": 35.0, "note":
 _THIRD: Final = 32.0
 #: Of what has no number, or nothing to hold it against.
 _UNKNOWN_DISTANCE: Final = 0.5
-_NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])")
 
 
 def findings_sarif(findings: Sequence[Finding], origin: Origin | None = None) -> str:
@@ -239,7 +237,7 @@ def _distance(finding: Finding) -> float:
 
     It is the relative difference ``|x - b| / (|x| + |b|)``; a half for a word and for what was not measured.
     """
-    value, bounds = finding.value, [float(each) for each in _NUMBER.findall(finding.required)]
+    value, bounds = finding.value, finding.bounds
     if isinstance(value, bool | str) or value is None or not bounds:
         return _UNKNOWN_DISTANCE
     bound = min(bounds, key=lambda each: abs(value - each))

@@ -11,9 +11,10 @@ from trivet.audited import JudgedPart, demonstrates, network_of, verdicts_of
 from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
 from trivet.findings.rules import CAUTION, REQUIREMENT, WAIVER
 from trivet.findings.severities import GATES
+from trivet.place import find, parent
 from trivet.place_names import named_place, short_name
 from trivet.verdict import LEGS, TONES, UNKNOWN, Tone
-from trivet.wording import amount, listed, one_line
+from trivet.wording import amount, beside, listed, one_line
 
 __all__ = [
     "DIGITS",
@@ -57,6 +58,8 @@ _UNMEASURING: Final = frozenset({CAUTION, WAIVER})
 _CLAUSE_CHARACTERS: Final = 140
 #: Outside of these a number is written as an amount.
 SMALLEST, LARGEST = 1e-3, 1e3
+#: Figures that compare a group with the reference.
+_COMPARED: Final = frozenset({"difference", "disparate_impact", "ratio"})
 NOT_AUDITED: Final = "not audited"
 NOT_JUDGED: Final = "not judged"
 #: Outcome of an audit as a whole, and its tone.
@@ -257,6 +260,8 @@ def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Mad
     """
     made = made or Made()
     legs = leg_summaries(record, made)
+    kinds = {each.id: _kind(record, each) for each in findings}
+    several = len(set(filter(None, kinds.values()))) > 1
     word, against = _outcome(record, findings, legs)
     about = record.get("audit", {})
     by_weight = sorted(findings, key=lambda each: -LEVELS.index(each.level))
@@ -269,7 +274,7 @@ def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Mad
         made=made,
         seed=about.get("seed"),
         legs=legs,
-        lines=tuple(_line(record, each) for each in by_weight),
+        lines=tuple(_line(record, each, kind=kinds[each.id] if several else "") for each in by_weight),
     )
 
 
@@ -336,7 +341,20 @@ def _is_demonstration(record: Mapping[str, Any], finding: Finding) -> bool:
     return finding.place.startswith("privacy.published.")
 
 
-def _line(record: Mapping[str, Any], finding: Finding) -> Line:
+def _kind(record: Mapping[str, Any], finding: Finding) -> str:
+    """Say what the interval of a group's comparison holds for: all comparisons at once, or one alone."""
+    if finding.interval_level is None:
+        return ""
+    around, figure = parent(finding.place.removesuffix(".value"))
+    group = find(record, around)
+    names = [f"{'difference' if figure == 'difference' else 'simultaneous'}_{end}" for end in ("low", "high")]
+    if not isinstance(group, Mapping) or figure not in _COMPARED or "simultaneous_low" not in group:
+        return ""
+    together = [finding.low, finding.high] == [group.get(name) for name in names]
+    return "all comparisons at once" if together else "this comparison alone"
+
+
+def _line(record: Mapping[str, Any], finding: Finding, *, kind: str = "") -> Line:
     name = _name(record, finding)
     passed = "breach by default" if finding.default == "breach" != finding.level else ""
     said = finding.baseline or ("waived" if finding.waiver else passed)
@@ -344,8 +362,8 @@ def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     return Line(
         finding=finding,
         name=f"{name[:1].upper()}{name[1:]}{since}",
-        value="" if finding.rule in _UNMEASURING else _value(finding.value),
-        interval=_interval(finding),
+        value="" if finding.rule in _UNMEASURING else _value(finding),
+        interval=_interval(finding, kind),
         required=finding.title if finding.rule == REQUIREMENT else finding.required,
     )
 
@@ -363,22 +381,25 @@ def _name(record: Mapping[str, Any], finding: Finding) -> str:
         return finding.title
 
 
-def _value(value: object) -> str:
+def _value(finding: Finding) -> str:
+    value = finding.value
     if value is None:
         return "not measured"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return _number(value)
+        return beside(value, finding.bounds, _number)
     return f"{value:,}" if isinstance(value, int) else short_name(value)
 
 
-def _interval(finding: Finding) -> str:
+def _interval(finding: Finding, kind: str) -> str:
     if finding.interval_level is None:
         return ""
-    low, high = (None if end is None else _number(end) for end in (finding.low, finding.high))
+    low, high = (
+        None if end is None else beside(end, finding.bounds, _number) for end in (finding.low, finding.high)
+    )
     ends = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}"
-    return f"{finding.interval_level:.0%}: {ends}"
+    return f"{finding.interval_level:.0%}{', ' if kind else ''}{kind}: {ends}"
 
 
 def _number(value: float) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from trivet.errors import UsageError
 from trivet.fairness.measures.registry import MEASURES
@@ -23,9 +23,18 @@ from trivet.policy.places import (
     split_bound,
     values_at,
 )
-from trivet.wording import one_line, quote
+from trivet.wording import beside, one_line, quote
 
-__all__ = ["Outcome", "Requirement", "judge", "parse_requirements", "refuse_impossible", "shown"]
+__all__ = [
+    "Outcome",
+    "Requirement",
+    "exactly",
+    "farthest",
+    "judge",
+    "parse_requirements",
+    "refuse_impossible",
+    "shown",
+]
 
 SIGNS: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
     {
@@ -105,7 +114,7 @@ def parse_requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
     return tuple(requirements)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Return True if a plain value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -187,9 +196,9 @@ class Outcome:
         if self.found is None:
             found = f"{missing}, so it cannot be shown to hold: {self.reason}"
         else:
-            found = f"{found_word} {shown(self.found)}"
+            found = f"{found_word} {self._shown(self.found)}"
             if self.low is not None and self.high is not None and self.level is not None:
-                found += f", {self.level:.0%} interval {shown(self.low)} to {shown(self.high)}"
+                found += f", {self.level:.0%} interval {self._shown(self.low)} to {self._shown(self.high)}"
         if self.subject:
             found += f", {self.subject}"
         elif self.place != self.path:
@@ -201,6 +210,12 @@ class Outcome:
                 else f"; of {self.measured} the nearest to a breach"
             )
         return one_line(found, limit=400)
+
+    def _shown(self, value: object) -> str:
+        """Spell a number so that its comparison with the requirement's constant reads as it is."""
+        match = _REQUIREMENT.fullmatch(self.requirement)
+        bound = None if match is None else _constant(match["value"])
+        return shown(value, [bound] if is_number(bound) else ())
 
 
 def judge(record: Mapping[str, Any], requirements: Sequence[Requirement]) -> tuple[Outcome, ...]:
@@ -228,9 +243,16 @@ def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | 
     return None
 
 
-def shown(value: object) -> str:
-    """Spell a measurement for people."""
-    return f"{value:.6g}" if isinstance(value, float) else one_line(spelling(value))
+def shown(value: object, bounds: Sequence[Any] = ()) -> str:
+    """Spell a measurement for people, a number so that its comparison with any bound reads as it is."""
+    if not isinstance(value, float):
+        return one_line(spelling(value))
+    return beside(value, bounds, lambda number: f"{number:.6g}")
+
+
+def exactly(value: object) -> str:
+    """Spell a constant with all digits that it was written with."""
+    return shown(value, [value])
 
 
 def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
@@ -242,7 +264,7 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
     for each in measured:
         if each.value is not None and (why := misfit(requirement, each.value, each.words)):
             raise UsageError(f"[policy] require {quote(requirement.text)}: {why}.")
-    worst = min(measured, key=lambda each: _margin(requirement, each))
+    worst = farthest(requirement, measured)
     broken = tuple(each.place for each in measured if not _holds(requirement, each))
     return Outcome(
         requirement.text,
@@ -260,6 +282,11 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
         places=tuple(each.place for each in measured),
         broken=broken,
     )
+
+
+def farthest(requirement: Requirement, measured: Sequence[Measured]) -> Measured:
+    """Return the measurement that is farthest from what is required."""
+    return min(measured, key=lambda each: _margin(requirement, each))
 
 
 def _holds(requirement: Requirement, measured: Measured) -> bool:

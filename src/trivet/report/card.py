@@ -7,6 +7,7 @@ from trivet.audited import has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
 from trivet.fairness.measures.registry import SELECTION
 from trivet.place import find
+from trivet.policy.bounds import bounds_at
 from trivet.report.front_matter import audited_network, front_matter, model_index
 from trivet.report.text.values import code_span, markdown_row, markdown_text
 from trivet.report.verdicts import Verdict, verdicts
@@ -291,8 +292,9 @@ def _judged(record: Mapping[str, Any], place: str, group: Mapping[str, Any]) -> 
     found = measured(record, place)
     if found is None:
         return "-"
-    interval = interval_text(group["simultaneous_low"], group["simultaneous_high"])
-    return f"{value_text(found.value)} {interval}".strip()
+    bounds = bounds_at(record, place)
+    interval = interval_text(group["simultaneous_low"], group["simultaneous_high"], bounds)
+    return f"{value_text(found.value, bounds)} {interval}".strip()
 
 
 def _parity(compared: Mapping[str, Any] | None) -> float:
@@ -308,15 +310,17 @@ def _table(record: Mapping[str, Any], rows: Iterable[tuple[str, str]]) -> Iterat
     for name, place in rows:
         found = measured(record, place)
         if found is not None:
-            interval = interval_text(found.low, found.high).strip("()")
-            yield markdown_row(markdown_text(name), value_text(found.value), interval)
+            bounds = bounds_at(record, place)
+            interval = interval_text(found.low, found.high, bounds).strip("()")
+            yield markdown_row(markdown_text(name), value_text(found.value, bounds), interval)
 
 
 def _number(record: Mapping[str, Any], place: str) -> str:
     found = measured(record, place)
     if found is None:
         return "-"
-    return f"{value_text(found.value)} {interval_text(found.low, found.high)}".strip()
+    bounds = bounds_at(record, place)
+    return f"{value_text(found.value, bounds)} {interval_text(found.low, found.high, bounds)}".strip()
 
 
 _SECTIONS: Final = {

@@ -8,6 +8,7 @@ from trivet.comparison import (
     Compared,
     Comparison,
     difference_text,
+    differing_first,
     interval_text,
     outcome_text,
     sides_text,
@@ -48,14 +49,18 @@ def _lines(comparison: Comparison, *, everything: bool) -> Iterator[str]:
             for sentence in comparison.regressions
         )
         yield ""
+    quiet: list[Change] = []
+    for heading, changes in (("Verdicts", comparison.verdicts), ("Headline", comparison.headline)):
+        differ, same = differing_first(changes)
+        quiet += same
+        if differ:
+            yield from _table(heading, differ)
     if comparison.asked:
         yield from _table("Data, settings and versions that differ", comparison.asked)
-    if comparison.verdicts:
-        yield from _table("Verdicts", comparison.verdicts)
-    if comparison.headline:
-        yield from _table("Headline", comparison.headline)
     if comparison.changed:
         yield from _folded("Everything else that differs", comparison.changed)
+    if quiet:
+        yield from _folded("Verdicts and headline, the same or within noise", quiet)
     if everything and comparison.rest:
         yield from _folded("The same, or noise", comparison.rest)
     if comparison.limits:

@@ -1,6 +1,7 @@
 """Names for the prose about a scan beside the record: labels by evidence, and the suspect."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,13 +13,16 @@ from trivet.comparison import (
     Compared,
     Comparison,
     difference_text,
+    differing_first,
     interval_text,
     outcome_text,
+    quiet_text,
     sides_text,
 )
 from trivet.comparison.results import BETTER, WORSE
 from trivet.findings import Finding
 from trivet.findings.summary import utc_text
+from trivet.report.figures.compared import has_differences
 from trivet.report.figures.scan import MANY_LABELS, SHOWN, Scanned
 from trivet.report.figures.style import written_name
 from trivet.report.text.places import MOST_ROWS as MOST_PRINTED_ROWS
@@ -72,9 +76,16 @@ _MARKS: Final = {BETTER: f"{sign('good', 'page')} ", WORSE: f"{sign('bad', 'page
 
 def page_facts(comparison: Comparison) -> dict[str, Any]:
     """Return the rows of every table as texts, and under ``page`` what there is."""
-    rows = {name: _rows(getattr(comparison, name)) for name in ("asked", "verdicts", "headline", "changed")}
-    left_out = max(len(rows["changed"]) - MOST_ROWS, 0)
-    rows["changed"] = rows["changed"][:MOST_ROWS]
+    verdicts, same = differing_first(comparison.verdicts)
+    headline, noise = differing_first(comparison.headline)
+    rows = {
+        "verdicts": _rows(verdicts),
+        "headline": _rows(headline),
+        "asked": _rows(comparison.asked),
+        "changed": _rows(comparison.changed[:MOST_ROWS]),
+        "quiet": _rows((*same, *noise)),
+    }
+    judged = Counter(change.judged for change in comparison.changed)
     return {
         "before": _audit(comparison.before),
         "after": _audit(comparison.after),
@@ -84,7 +95,13 @@ def page_facts(comparison: Comparison) -> dict[str, Any]:
         "statement": comparison.statement,
         "limits": comparison.limits,
         "page": {
-            "left_out": left_out or None,
+            "left_out": max(len(comparison.changed) - MOST_ROWS, 0) or None,
+            "changed": len(comparison.changed),
+            "one": len(comparison.changed) == 1 or None,
+            "worse": judged[WORSE],
+            "better": judged[BETTER],
+            "quiet": quiet_text(comparison) or None,
+            "pictured": has_differences(comparison.headline) or None,
             "tolerances": ", ".join(comparison.tolerances) or None,
             "intervals": any(change.level is not None for change in comparison.headline),
             "level": next((c.level for c in comparison.headline if c.level is not None), None),

@@ -1,5 +1,6 @@
 """Rows of texts for the pages of fairness whose numbers can be withheld."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from trivet.estimate import Estimate
@@ -15,7 +16,7 @@ from trivet.fairness.law.publishing import (
 from trivet.fairness.law.results import BiasAudit
 from trivet.fairness.monitoring.results import FairnessWatch
 from trivet.verdict import DISPARATE
-from trivet.wording import one_line
+from trivet.wording import beside, one_line
 
 __all__ = ["bias_audit_facts", "inferred_facts", "lowest_ratio", "watch_facts"]
 
@@ -84,6 +85,8 @@ MOST_LOOKS: Final = 60
 
 def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
     """Return the last looks of each group as texts, under ``page``."""
+    ratios = watch.four_fifths, 1 / watch.four_fifths
+    differences = () if watch.difference is None else (-watch.difference, watch.difference)
     rows = [
         {
             "group": one_line(group.group, limit=NAME),
@@ -91,11 +94,11 @@ def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
             "rows": f"{look.rows:,}",
             "rate": _none(look.rate),
             "reference": _none(look.reference_rate),
-            "ratio": _none(look.ratio.value),
-            "ratio_ends": _ends(look.ratio),
-            "difference": _none(look.difference.value),
-            "difference_ends": _ends(look.difference),
-            "alone": _ends(look.alone),
+            "ratio": _none(look.ratio.value, ratios),
+            "ratio_ends": _ends(look.ratio, ratios),
+            "difference": _none(look.difference.value, differences),
+            "difference_ends": _ends(look.difference, differences),
+            "alone": _ends(look.alone, ratios),
             "evidence": f"{look.log_e_band:.2f}".replace("-", "\N{MINUS SIGN}"),
             "alarm": "alarm" if look.alarm else "",
         }
@@ -115,12 +118,16 @@ def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
     }
 
 
-def _none(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+def _none(value: float | None, bounds: Sequence[float] = ()) -> str:
+    return "none" if value is None else _shown(value, bounds)
 
 
-def _ends(found: Estimate) -> str:
-    return _between(found.low, found.high)
+def _shown(value: float, bounds: Sequence[float]) -> str:
+    return beside(value, bounds, lambda number: f"{number:.3f}").replace("-", "\N{MINUS SIGN}")
+
+
+def _ends(found: Estimate, bounds: Sequence[float]) -> str:
+    return _between(found.low, found.high, bounds)
 
 
 def inferred_facts(audit: InferredAudit) -> dict[str, Any]:
@@ -170,8 +177,8 @@ def inferred_facts(audit: InferredAudit) -> dict[str, Any]:
     }
 
 
-def _between(low: float | None, high: float | None) -> str:
+def _between(low: float | None, high: float | None, bounds: Sequence[float] = ()) -> str:
     if low is None:
         return "unknown"
-    text = f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    shown = _shown(low, bounds)
+    return f"{shown} or more" if high is None else f"{shown} to {_shown(high, bounds)}"

@@ -12,9 +12,11 @@ from typing import Any, Final
 from trivet.audited import Network, chosen_attempt, demonstrates, network_of
 from trivet.comparison import measured
 from trivet.errors import UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.measures.registry import SELECTION
+from trivet.policy.bounds import bounds_at
 from trivet.verdict import LEGS
-from trivet.wording import one_line, rounded
+from trivet.wording import beside, one_line, rounded
 
 __all__ = ["audited_network", "front_matter", "model_index"]
 
@@ -160,12 +162,18 @@ def _farthest(audit: Mapping[str, Any]) -> Iterator[_Place]:
 
 
 def _metrics(record: Mapping[str, Any], places: Iterable[_Place]) -> list[dict[str, Any]]:
-    found = ((kind, name, measured(record, place)) for kind, name, place in places)
+    found = ((kind, name, place, measured(record, place)) for kind, name, place in places)
     return [
-        {"type": kind, "value": rounded(number.value, number.low, number.high), "name": _shown_name(name)}
-        for kind, name, number in found
+        {"type": kind, "value": _rounded(number, bounds_at(record, place)), "name": _shown_name(name)}
+        for kind, name, place, number in found
         if number is not None and number.value is not None
     ]
+
+
+def _rounded(number: Estimate, bounds: Sequence[float]) -> float:
+    """Round to the digits that the interval supports, on the side of each bound on which the number is."""
+    value = rounded(number.number, number.low, number.high)
+    return value if isinstance(value, int) else float(beside(number.number, bounds, lambda _: repr(value)))
 
 
 def _result(task: str, title: str, data: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +274,10 @@ def test_the_command_says_the_alarm_and_writes_page_and_picture(stream, capsys):
     said = capsys.readouterr().out
     assert ended.value.code == 1
     assert "first alarm at 2026-" in said
+    # Months are whole, on the terminal and on the page, where a browser would break them at the hyphen.
+    assert len(re.findall(r"^2026-0\d  ", said, re.MULTILINE)) == 6
+    page = Path("out/watch.html").read_text(encoding="utf-8")
+    assert len(re.findall(r'<td class="left whole">[^\n]{0,120}2026-0\d', page)) >= 6
     assert "New rows are of the look alone" in said
     assert "ratio is the group's rate over that of" in said
     stored = json.loads(Path("out/watch.json").read_text())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from trivet.estimate import Estimate
+from trivet.estimate import UNDEFINED, Estimate
 from trivet.fairness.auditing.band import (
     judged_between,
     left_aside,
@@ -19,7 +19,7 @@ from trivet.fairness.measures.registry import SELECTION, Measure
 from trivet.fairness.measures.sides import Sides, pooled
 from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
-from trivet.wording import listed, one_line
+from trivet.wording import beside, listed, one_line
 
 __all__ = ["attribute_reason", "audit_metric"]
 
@@ -100,10 +100,12 @@ class _Telling:
         self.measure, self.reference = measure, one_line(reference)
         self.number, self.level, self.difference_band = number, level, difference_band
         self.ends = band_ends(four_fifths)
+        self.bounds = four_fifths, 1 / four_fifths
         self.band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
         if difference_band is not None:
             reach = difference_band * (1 + ROUNDING)
             self.ends = -reach, reach
+            self.bounds = -difference_band, difference_band
             self.band = f"the band from {-difference_band:g} to {difference_band:g}"
 
     def reason(self, groups: Sequence[GroupMeasure]) -> str:
@@ -130,19 +132,21 @@ class _Telling:
         ratio = group.ratio
         if ratio is None or (ratio.value is None and group.simultaneous_low is None):
             return None
-        held = self._held(_between(group.simultaneous_low, group.simultaneous_high))
+        held = self._held(self._between(group.simultaneous_low, group.simultaneous_high))
         return f"{self._by_ratio(group, ratio)} {held}"
 
     def _by_ratio(self, group: GroupMeasure, ratio: Estimate) -> str:
         name, title, other = one_line(group.group), self.measure.title, self.reference
         if group.worst is not None:
-            return f"{self._differing(group)}, the smaller being {ratio:.3f} times the larger"
+            return f"{self._differing(group)}, the smaller being {self._told(ratio.value)} times the larger"
         if self.measure.name == SELECTION:
-            times = "more often than" if ratio.value is None else f"{ratio.value:.3f} times as often as"
+            times = (
+                "more often than" if ratio.value is None else f"{self._told(ratio.value)} times as often as"
+            )
             return f"{name} is selected {times} {other}"
         if ratio.value is None:
             return f"The {title} of {name} is above that of {other}, which is 0"
-        return f"The {title} of {name} is {ratio.value:.3f} times that of {other}"
+        return f"The {title} of {name} is {self._told(ratio.value)} times that of {other}"
 
     def _by_difference(self, group: GroupMeasure) -> str | None:
         gap, low, high = group.difference, group.difference_low, group.difference_high
@@ -151,15 +155,25 @@ class _Telling:
         value, ends = gap.value, None
         if low is not None and high is not None:
             low, high = (low, high) if value >= 0 else (-high, -low)
-            ends = f"{low:.3f} to {high:.3f}"
+            ends = f"{self._told(low)} to {self._told(high)}"
         held = self._held(ends)
         if group.worst is not None:
-            return f"{self._differing(group)}, by {value:.3f} {held}"
+            return f"{self._differing(group)}, by {self._told(value)} {held}"
         side = "below" if value >= 0 else "above"
-        name = one_line(group.group)
-        return (
-            f"The {self.measure.title} of {name} is {abs(value):.3f} {side} that of {self.reference} {held}"
-        )
+        of_group = f"The {self.measure.title} of {one_line(group.group)}"
+        return f"{of_group} is {self._told(abs(value))} {side} that of {self.reference} {held}"
+
+    def _between(self, low: float | None, high: float | None) -> str | None:
+        """Write the ends of the interval of a ratio; nothing where there are none."""
+        if high is None:
+            return None if low is None else f"{self._told(low)} times or more"
+        return f"{self._told(low or 0.0)} to {self._told(high)}"
+
+    def _told(self, value: float | None) -> str:
+        """Write a figure so that it stands to the band as the sentence says."""
+        if value is None:
+            return UNDEFINED
+        return beside(value, self.bounds, lambda number: f"{number:.3f}")
 
     def _differing(self, group: GroupMeasure) -> str:
         several = listed([f"{rate.title}s" for rate in self.measure.rates])
@@ -202,13 +216,6 @@ class _Telling:
 
 def _lie(number: int) -> str:
     return "lies" if number == 1 else "lie"
-
-
-def _between(low: float | None, high: float | None) -> str | None:
-    """Write the ends of the interval of a ratio; nothing where there are none."""
-    if high is None:
-        return None if low is None else f"{low:.3f} times or more"
-    return f"{low or 0:.3f} to {high:.3f}"
 
 
 def attribute_reason(measures: Sequence[MetricAudit]) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from trivet.errors import ReportError
 from trivet.place import find
-from trivet.wording import amount, one_line
+from trivet.policy.bounds import bounds_at
+from trivet.wording import amount, beside, one_line
 
 __all__ = ["code_span", "markdown_row", "markdown_text"]
 
@@ -20,6 +21,8 @@ _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: A format that rounds to so many digits; a number with a bound can need more.
+_DECIMALS: Final = re.compile(r"[+,]*\.\d+[fg]")
 _EXPONENT = re.compile(r"(?P<mantissa>[^e]+)e(?P<sign>[+-])0*(?P<power>\d+)")
 _SPELT = {
     "0": "Zero",
@@ -61,6 +64,12 @@ def make_value(record: Mapping[str, Any], path: str, spec: str | None = None) ->
         raise ReportError(error.args[0]) from error
     try:
         text = format_value(raw, spec)
+        if (
+            isinstance(raw, float)
+            and _DECIMALS.fullmatch(spec or ".4f")
+            and (bounds := bounds_at(record, path))
+        ):
+            text = beside(raw, bounds, lambda _: text).replace("-", _MINUS)
     except (TypeError, ValueError) as error:
         raise ReportError(f"“{path}” cannot be written as “{spec or 'default'}”: {error}.") from error
     return Value(path=path, format=spec, raw=raw, text=text, macro=macro_name(path, spec))

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from trivet.errors import ReportError
@@ -17,7 +17,7 @@ from trivet.findings.summary import Summary
 from trivet.report.figures.registry import figure_csv
 from trivet.report.figures.style import on_dark
 from trivet.report.text import tree
-from trivet.report.text.document import Document
+from trivet.report.text.document import Document, words
 from trivet.report.text.tree import write
 from trivet.report.text.values import escape_html
 from trivet.report.write.details import telling_figures
@@ -369,8 +369,12 @@ class _HtmlWriter(Writer):
             inlines += [self.raw("<thead>"), *heads, self.raw("</thead>\n")]
         inlines += [self.raw("<tbody>\n")]
         first = "td" if header else 'th scope="row"'
-        for row in body:
-            inlines += [*self._row(row, node.align, "td", first=first), self.raw("\n")]
+        for row, cells in zip(body, node.rows, strict=True):
+            kinds = tuple(
+                f"{side} whole" if _DATE.fullmatch(words(cell)) else side
+                for cell, side in zip(cells, node.align, strict=True)
+            )
+            inlines += [*self._row(row, kinds, "td", first=first), self.raw("\n")]
         return [tree.plain([*inlines, self.raw("</tbody>\n</table>\n</div>\n</figure>")])]
 
     def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
@@ -395,6 +399,10 @@ class _HtmlWriter(Writer):
             end = f"</{element.partition(' ')[0]}>"
             inlines += [self.raw(f'<{element} class="{side}">'), *content, self.raw(end)]
         return [*inlines, self.raw("</tr>")]
+
+
+#: A month, a day or a quarter, which a browser would break at a hyphen.
+_DATE: Final = re.compile(r"\d{4}-[\w-]{2,5}")
 
 
 def _figure_begin(kind: str, node: tree.Figure | tree.Table) -> str:
