@@ -17,6 +17,7 @@ from trivet.cli.fairness_output import (
     print_notes,
     print_verdict,
     print_withheld,
+    ratio_text,
     value_text,
     verdict_cell,
 )
@@ -83,7 +84,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
             value_text(model.accuracy),
             _reach(model.accuracy),
             _reach(model.accuracy_training),
-            value_text(model.disparate_impact),
+            ratio_text(model.disparate_impact),
             _interval(model.disparate_impact),
             _interval(model.disparate_impact_training),
         )
@@ -145,7 +146,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
             value_text(group.selection_rate),
             ""
             if group.disparate_impact is None
-            else value_text(group.disparate_impact)
+            else ratio_text(group.disparate_impact)
             # A blank where there is no mark keeps the points below each other.
             + ((marks.get(group.group) or " ") if any(marks.values()) else ""),
             _between(group.simultaneous_low, group.simultaneous_high),
@@ -203,7 +204,7 @@ def _print_measure(
             name_text(group.group),
             *([f"{group.among or 0:,}"] if many else []),
             *([value_text(group.rate)] if has_rate else []),
-            value_text(group.ratio) if other else "",
+            ratio_text(group.ratio) if other else "",
             _between(group.simultaneous_low, group.simultaneous_high),
             value_text(group.difference, "+.3f" if group.worst is None else ".3f") if other else "",
             known if other else "",

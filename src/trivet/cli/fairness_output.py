@@ -24,6 +24,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import ADULT, TableOptions
+from trivet.ratios import INFINITE, is_infinite, ratio_figure
 from trivet.verdict import tone
 from trivet.wording import one_line
 
@@ -40,6 +41,7 @@ __all__ = [
     "print_notes",
     "print_verdict",
     "print_withheld",
+    "ratio_text",
     "refuse_idle",
     "value_text",
     "verdict_cell",
@@ -137,6 +139,12 @@ def value_text(found: Estimate | float | None, spec: str = ".3f") -> str:
     """Return a figure, or that there is none."""
     value = found.value if isinstance(found, Estimate) else found
     return "none" if value is None else format(value, spec)
+
+
+def ratio_text(ratio: Estimate | None) -> str:
+    """Return a ratio, that it is infinite, or that there is none."""
+    figure = None if ratio is None else ratio_figure(ratio.value, ratio.low)
+    return INFINITE if is_infinite(figure) else value_text(figure)
 
 
 def ends_text(low: float | None, high: float | None, *, unknown: str = "none") -> str:

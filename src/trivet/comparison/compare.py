@@ -42,6 +42,7 @@ from trivet.comparison.results import (
 )
 from trivet.comparison.tolerance import NO_TOLERANCE, Tolerances
 from trivet.fairness.measures.registry import SELECTION
+from trivet.ratios import INFINITE, is_infinite
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
 from trivet.wording import one_line
@@ -201,6 +202,8 @@ def value_text(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if is_infinite(value):
+        return INFINITE
     if isinstance(value, float):
         text = f"{value:.4f}"
         return text if not value or text.strip("-0.") else f"{value:.1e}"

@@ -23,6 +23,7 @@ from trivet.policy.places import (
     split_bound,
     values_at,
 )
+from trivet.ratios import INFINITE, is_infinite
 from trivet.wording import one_line, quote
 
 __all__ = ["Outcome", "Requirement", "judge", "parse_requirements", "refuse_impossible", "shown"]
@@ -188,8 +189,15 @@ class Outcome:
             found = f"{missing}, so it cannot be shown to hold: {self.reason}"
         else:
             found = f"{found_word} {shown(self.found)}"
-            if self.low is not None and self.high is not None and self.level is not None:
-                found += f", {self.level:.0%} interval {shown(self.low)} to {shown(self.high)}"
+            if is_infinite(self.found):
+                found += ", which lies outside of every band"
+            if self.low is not None and self.level is not None:
+                reach = (
+                    f"from {shown(self.low)}"
+                    if self.high is None
+                    else f"{shown(self.low)} to {shown(self.high)}"
+                )
+                found += f", {self.level:.0%} interval {reach}"
         if self.subject:
             found += f", {self.subject}"
         elif self.place != self.path:
@@ -230,6 +238,8 @@ def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | 
 
 def shown(value: object) -> str:
     """Spell a measurement for people."""
+    if is_infinite(value):
+        return INFINITE
     return f"{value:.6g}" if isinstance(value, float) else one_line(spelling(value))
 
 
@@ -263,7 +273,10 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
 
 
 def _holds(requirement: Requirement, measured: Measured) -> bool:
-    return measured.value is not None and SIGNS[requirement.sign](measured.value, requirement.value)
+    # An infinite ratio lies outside of every band: it is no more within a lower bound than within an upper.
+    if measured.value is None or is_infinite(measured.value):
+        return False
+    return SIGNS[requirement.sign](measured.value, requirement.value)
 
 
 def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, float]:
@@ -274,6 +287,8 @@ def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, f
     holds, value, bound = _holds(requirement, measured), measured.value, requirement.value
     if not is_number(value) or not is_number(bound):
         return holds, value is None, 0.0
+    if is_infinite(value):
+        return holds, False, -math.inf
     over = float(value) - float(bound)
     if requirement.sign in {"==", "!="}:
         return holds, False, -abs(over) if requirement.sign == "==" else abs(over)

@@ -13,6 +13,7 @@ from trivet.audited import Network, chosen_attempt, demonstrates, network_of
 from trivet.comparison import measured
 from trivet.errors import UsageError
 from trivet.fairness.measures.registry import SELECTION
+from trivet.ratios import is_infinite
 from trivet.verdict import LEGS
 from trivet.wording import one_line, rounded
 
@@ -164,7 +165,7 @@ def _metrics(record: Mapping[str, Any], places: Iterable[_Place]) -> list[dict[s
     return [
         {"type": kind, "value": rounded(number.value, number.low, number.high), "name": _shown_name(name)}
         for kind, name, number in found
-        if number is not None and number.value is not None
+        if number is not None and number.value is not None and not is_infinite(number.value)
     ]
 
 
