@@ -272,7 +272,9 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
         for which, group in enumerate(attribute["groups"]):
             if group["verdict"] != REFERENCE:
                 yield from _of_words("fairness", group, f"{here}.groups.{which}")
-        yield from _better(attribute["groups"], "disparate_impact", band, f"{here}.groups")
+        # Where differences decide, the ends that these groups are judged by stand with the metrics alone.
+        if all(measure["difference_band"] is None for measure in attribute["measures"]):
+            yield from _better(attribute["groups"], "disparate_impact", band, f"{here}.groups")
         # Groups have the verdict on selection, which an audit by other metrics is not about.
         yield from _worst(attribute, attribute["measures"] or attribute["groups"], here)
         for which, measure in enumerate(attribute["measures"]):

@@ -118,3 +118,14 @@ def test_a_verdict_on_it_goes_by_its_interval(tmp_path, record):
     assert complaint_about(milder) == (
         "fairness.audit.attributes.0.groups.1.verdict is 'in band', and its interval is disparate"
     )
+
+
+def test_an_audit_by_differences_contradicts_no_ratio(tmp_path):
+    path = tmp_path / "people.csv"
+    rows = [(group, int(row < chosen)) for group, chosen in (("A", 4), ("B", 7)) for row in range(900)]
+    path.write_text("group,chosen\n" + "".join(f"{group},{chosen}\n" for group, chosen in rows))
+    by = TableSettings(table=str(path), prediction="chosen", sensitive=("group",), difference_band=0.05)
+    found = audit_table(by, seed=0)
+    assert found.verdict == IN_BAND
+    assert [(each.name, each.value) for each in found.settings] == [("difference_band", "0.05")]
+    assert complaint_about(as_json(own_record(fairness=FairnessLeg(audit=found)))) is None
