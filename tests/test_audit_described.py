@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from example_fairness import example_audit
+from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_records import example_own_record, example_record
 from trivet.audit.described import lacking
 from trivet.config import load_config, sections_of
+from trivet.fairness.auditing.results import GivenSetting
+from trivet.fairness.auditing.settings import TableOptions, given_settings
 from trivet.fairness.auditing.table import audit_table
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 
@@ -110,6 +112,54 @@ def test_counts_other_names_of_metrics_and_a_column_with_one_value_are_no_lack(t
     found = own(fairness=FairnessLeg(audit=audit_table(table, seed=0)))
     assert found.fairness.audit.constant == ("land",)
     assert lacks(tmp_path, OWN + settings, found) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "there", "name", "here"),
+    [
+        ('positive = "no"', "'yes'", "positive", "'no'"),
+        ('reference = "largest"', "the default", "reference", "'largest'"),
+        ('privileged = "B"', "the default", "privileged", "'B'"),
+        ('exclude = "C"', "the default", "exclude", "'C'"),
+        ('missing = "group"', "the default", "missing", "'group'"),
+        ('missing_outcome = "drop"', "the default", "missing-outcome", "'drop'"),
+        ("difference_band = 0.1", "the default", "difference-band", "'0.1'"),
+        ('ignore = ["a", "b"]', "the default", "ignore", "'a, b'"),
+        ("suppress = 5", "nothing", "suppressed-below", "5"),
+    ],
+)
+def test_a_record_made_by_another_setting_of_the_table_is_another_audit(tmp_path, line, there, name, here):
+    audit = replace(example_audit(), settings=(GivenSetting("positive", "yes"),))
+    record = own(fairness=FairnessLeg(audit=audit))
+    text = OWN + table(audit)
+    assert lacks(tmp_path, f'{text}positive = "yes"\n', record) == ()
+    (said,) = lacks(tmp_path, f"{text}{line}\n" + 'positive = "yes"\n' * ("positive" not in line), record)
+    assert said == f"{there} as its {name} and not {here} ([fairness.table])"
+
+
+def test_the_cut_and_the_estimator_are_settings_as_well(tmp_path):
+    audit = example_audit()
+    scored = table(audit).replace("prediction = ", "score = ")
+    cut = replace(audit, settings=(GivenSetting("cut", "0.3"),))
+    record = own(fairness=FairnessLeg(audit=cut))
+    assert lacks(tmp_path, f"{OWN}{scored}cut = 0.3\n", record) == ()
+    for line, here in (("", "the default"), ("cut = 0.4\n", "'0.4'")):
+        (said,) = lacks(tmp_path, f"{OWN}{scored}{line}", record)
+        assert said == f"'0.3' as its cut and not {here} ([fairness.table])"
+    compared = example_comparison()
+    fitted = table(compared.baseline).replace("prediction = ", "estimator = ")
+    fitted = fitted.replace(f'"{compared.baseline.prediction}"', '"boosting"')
+    (said, *_) = lacks(tmp_path, OWN + fitted, own(fairness=FairnessLeg(comparison=compared)))
+    assert said == f"'{compared.estimator}' as its estimator and not 'boosting' ([fairness.table])"
+
+
+def test_every_setting_of_a_table_is_held_by_an_audit_or_kept_as_it_was_given():
+    given = {"positive": "yes", "exclude": "race=Unknown", "ignore": ("a", "b"), "counts_only": True}
+    kept = given_settings(TableOptions(label="y", sensitive=("s",), four_fifths=0.7, **given))
+    assert {each.name: each.value for each in kept} == {
+        "positive": "yes", "exclude": "race=Unknown", "ignore": "a, b", "counts_only": "true",
+    }  # fmt: skip
+    assert given_settings(TableOptions()) == ()
 
 
 def test_a_plan_with_another_budget_is_another_plan(tmp_path):

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trivet.fairness.auditing.band import difference_ends, judged_between
 from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.metrics.comparisons import band_ends
 from trivet.verdict import (
     DISPARATE,
     LEGS,
@@ -18,6 +20,7 @@ from trivet.verdict import (
     REMOVED,
     VIOLATES,
     Tone,
+    rank,
     repair_word,
     tone,
 )
@@ -237,19 +240,20 @@ def _fairness_complaints(fairness: Record) -> Iterator[str]:
     audits = {"fairness.audit": fairness["audit"]}
     if (comparison := fairness["comparison"]) is not None:
         audits["fairness.comparison.baseline"] = comparison["baseline"]
-        yield from _model_complaints(comparison["models"])
+        yield from _model_complaints(comparison["models"], band_ends(comparison["baseline"]["four_fifths"]))
     for place, audit in audits.items():
         if audit is not None:
             yield from _audit_complaints(audit, place)
 
 
-def _model_complaints(models: Sequence[Record]) -> Iterator[str]:
+def _model_complaints(models: Sequence[Record], band: tuple[float, float]) -> Iterator[str]:
     fitted = [(number, model) for number, model in enumerate(models) if not model["failed"]]
     for number, model in fitted:
         here = f"fairness.comparison.models.{number}"
         yield from _of_words("fairness", model, here)
         if model["accuracy"] is None:
             yield f"{here}.accuracy is missing, of a model that was fitted"
+        yield from _better(model["groups"], "disparate_impact", band, f"{here}.groups")
     if not fitted:
         yield "fairness.comparison.models has no model that was fitted"
 
@@ -264,19 +268,37 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
         yield from _of_words("fairness", attribute, here)
         groups = [group["group"] for group in attribute["groups"]]
         yield from _one_of(attribute["most_disparate"], groups, f"{here}.most_disparate")
+        band = band_ends(audit["four_fifths"])
         for which, group in enumerate(attribute["groups"]):
             if group["verdict"] != REFERENCE:
                 yield from _of_words("fairness", group, f"{here}.groups.{which}")
+        # Where differences decide, the ends that these groups are judged by stand with the metrics alone.
+        if all(measure["difference_band"] is None for measure in attribute["measures"]):
+            yield from _better(attribute["groups"], "disparate_impact", band, f"{here}.groups")
         # Groups have the verdict on selection, which an audit by other metrics is not about.
         yield from _worst(attribute, attribute["measures"] or attribute["groups"], here)
         for which, measure in enumerate(attribute["measures"]):
             yield from _worst(measure, measure["groups"], f"{here}.measures.{which}")
+            reach = measure["difference_band"]
+            compared, ends = ("ratio", band) if reach is None else ("difference", difference_ends(reach))
+            yield from _better(measure["groups"], compared, ends, f"{here}.measures.{which}.groups")
 
 
 def _worst(judged: Record, parts: Sequence[Record], place: str) -> Iterator[str]:
     """Complain of a verdict that is better than that of a part which is shown to be disparate."""
     if judged["verdict"] != DISPARATE and any(each["verdict"] == DISPARATE for each in parts):
         yield f"{place}.verdict is {quote(judged['verdict'])}, and something in it is {DISPARATE}"
+
+
+def _better(groups: Sequence[Record], compared: str, band: tuple[float, float], place: str) -> Iterator[str]:
+    """Complain of verdicts on groups that are better than their interval, seen from the ends of a band."""
+    name = "difference" if compared == "difference" else "simultaneous"
+    for number, group in enumerate(groups):
+        # What a group is compared with, or its counts, can be withheld, and its ends are then.
+        if group[compared] is not None and group["verdict"] is not None:
+            word = judged_between(group[f"{name}_low"], group[f"{name}_high"], *band)
+            if (rank(group["verdict"]) or 0) < (rank(word) or 0):
+                yield f"{place}.{number}.verdict is {quote(group['verdict'])}, and its interval is {word}"
 
 
 def _shown_within(audit: Record, place: str) -> Iterator[str]:

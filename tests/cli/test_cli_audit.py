@@ -131,6 +131,19 @@ def test_wrong_names_and_words_without_a_positive_one_are_said_with_the_rest(her
     assert said.count("\n") == 1
 
 
+def test_a_positive_value_is_asked_for_with_the_label(here, capsys):
+    (here / "loans.csv").write_text("sex,granted,score\n" + "f,yes,0.2\nm,no,0.7\n" * 3)
+    assert trivet("loans.csv", "--sensitive", "sex") == 2
+    said = capsys.readouterr().err
+    assert "--label COL, the true outcome" in said
+    assert (
+        "--positive VALUE, the label that counts as positive, where labels are words, as in 'granted'" in said
+    )
+    for given in (("--positive", "yes"), ("--score", "score", "--label", "score")):
+        trivet("loans.csv", *given)
+        assert "--positive VALUE" not in capsys.readouterr().err
+
+
 def test_a_table_with_decimal_commas_and_a_row_number_is_audited(here, capsys):
     rows = "f;0,7;1;{}\nf;0,2;0;{}\nm;0,9;1;{}\nm;0,6;0;{}\n" * 20
     (here / "comma.csv").write_text("sex;score;hired;id\n" + rows.format(*range(80)))

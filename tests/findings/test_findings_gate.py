@@ -195,4 +195,33 @@ def test_requirements_of_the_audit_s_own_policy_that_do_not_count_are_named(audi
     for asked, named in (([], True), (["--require", MET], False), (["--config", str(config)], False)):
         app(["gate", str(folder), *asked])
         said = capsys.readouterr().err
-        assert (f"held to more than this: {MET}. Name its audit.toml with --config" in said) == named
+        assert (f"this does not count here: {MET}. Name its audit.toml with --config" in said) == named
+
+
+def test_severities_of_the_audit_s_own_policy_that_do_not_count_are_named(audited, tmp_path, capsys):
+    app = App(name="trivet", result_action="return_value")
+    app.command("trivet.cli.run:gate", name="gate")
+    folder = tmp_path / "audit"
+    shutil.copytree(audited, folder)
+    asked = [
+        "--require",
+        MISSED,
+        "--severity",
+        f"{MISSED}=warning",
+        "--severity",
+        "fairness.disparate-impact=warning",
+    ]
+    asked += ["--severity", "fairness.caution=breach"]
+    app(["gate", str(audited), *asked, "--out", str(tmp_path / "own")])
+    shutil.copy(tmp_path / "own" / "findings.json", folder)
+    capsys.readouterr()
+    app(["gate", str(folder)])
+    said = capsys.readouterr().err
+    for each in (MISSED, f"{MISSED}=warning", "fairness.caution=breach"):
+        assert f"{each}; " in said or f"{each}. Name" in said
+    app(["gate", str(folder), *asked])
+    assert not capsys.readouterr().err
+    app(["gate", str(folder), "--require", MISSED, "--severity", "fairness.caution=breach"])
+    said = capsys.readouterr().err
+    assert f"{MISSED}=warning" in said
+    assert "fairness.caution" not in said

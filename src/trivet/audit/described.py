@@ -1,11 +1,11 @@
 """Parts of an audit that audit.toml describes, looked for in a record: what it lacks was not judged."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.config import AuditConfig
-from trivet.fairness.auditing.settings import TableSettings
+from trivet.fairness.auditing.settings import ADULT, TableSettings, given_settings
 from trivet.fairness.measures.registry import measures_named
 from trivet.place import spelling
 from trivet.wording import quote
@@ -13,8 +13,20 @@ from trivet.wording import quote
 __all__ = ["lacking"]
 
 Record = Mapping[str, Any]
-#: Settings of a table that stand in the record as they were given.
-_YARDSTICKS: Final = ("four_fifths", "level", "favourable", "weight", "strata", "cluster")
+#: Fields of an audit of a table -> what they have to be; `FairnessAudit.settings` are all others.
+_HELD: Final[Mapping[str, Callable[[TableSettings], Any]]] = {
+    "data": lambda table: Path(table.table).name,
+    "label": lambda table: table.label or "",
+    "prediction": lambda table: table.prediction or table.score or table.selected or "",
+    "count": lambda table: table.count or table.total,
+    "four_fifths": lambda table: table.four_fifths,
+    "level": lambda table: table.level,
+    "favourable": lambda table: table.favourable,
+    "weight": lambda table: table.weight,
+    "strata": lambda table: table.strata,
+    "cluster": lambda table: table.cluster,
+    "suppressed_below": lambda table: table.suppress,
+}
 #: Sections that judge an audit and describe none.
 _JUDGING: Final = frozenset({"policy"})
 
@@ -85,12 +97,13 @@ def _fairness(config: AuditConfig, fairness: Record) -> Iterator[str]:
         comparison = fairness["comparison"]
         audit = None if comparison is None else comparison["baseline"]
     else:
-        audit = fairness["audit"]
+        comparison, audit = None, fairness["audit"]
     if audit is None:
         yield "no audit of the table ([fairness.table])"
         return
-    if table.estimator is None:
-        yield from _of_another(table, audit)
+    if comparison is not None and comparison["estimator"] != table.estimator:
+        yield _differs("estimator", _said(comparison["estimator"]), _said(table.estimator))
+    yield from _of_another(table, audit)
     alone = {each["columns"][0] for each in audit["attributes"] if len(each["columns"]) == 1}
     for name in table.sensitive:
         if name not in alone.union(audit["constant"]):
@@ -102,22 +115,27 @@ def _fairness(config: AuditConfig, fairness: Record) -> Iterator[str]:
 
 
 def _of_another(table: TableSettings, audit: Record) -> Iterator[str]:
-    """Yield what was audited, or which yardstick was taken, in the place of what is described."""
-    described: dict[str, Any] = {
-        "data": Path(table.table).name,
-        "label": table.label or "",
-        "prediction": table.prediction or table.score or table.selected or "",
-        "count": table.count or table.total,
-        **{name: getattr(table, name) for name in _YARDSTICKS},
-    }
-    for name, wanted in described.items():
-        if audit[name] != wanted:
-            called = name.replace("_", "-")
-            yield f"{_said(audit[name])} as its {called} and not {_said(wanted)} ([fairness.table])"
+    """Yield what was audited, or which setting was taken, in the place of what is described."""
+    # A model that is fitted makes its predictions, on a part of the rows; the embedded table has its labels.
+    fitted = table.estimator is not None
+    own = {"data": fitted, "prediction": fitted, "label": table.table == ADULT}
+    for name, wanted in _HELD.items():
+        if not own.get(name) and audit[name] != (described := wanted(table)):
+            yield _differs(name, _said(audit[name]), _said(described))
+    there = {each["name"]: each["value"] for each in audit["settings"]}
+    here = {each.name: each.value for each in given_settings(table)}
+    for name in dict.fromkeys((*here, *there)):
+        if there.get(name) != here.get(name):
+            sides = (quote(each[name]) if name in each else "the default" for each in (there, here))
+            yield _differs(name, *sides)
+
+
+def _differs(name: str, there: str, here: str) -> str:
+    return f"{there} as its {name.replace('_', '-')} and not {here} ([fairness.table])"
 
 
 def _said(value: Any) -> str:
-    return quote(value) if isinstance(value, str) else spelling(value)
+    return quote(value) if isinstance(value, str) else "nothing" if value is None else spelling(value)
 
 
 _PARTS: Final = {"security": _security, "privacy": _privacy, "fairness": _fairness}

@@ -263,6 +263,7 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     if "label" not in given and ("estimator" in given or lacking):
         needed = "" if "estimator" in given else ", if there is one"
         lacking.append(f"--label COL, the true outcome{needed}")
+    asked = any("--label COL" in each or "--prediction COL" in each for each in lacking)
     with open_table(thing, reading=_reading_of(given)) as opened:
         for option, name in _named(given):
             try:
@@ -275,9 +276,10 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
         with suppress(TrivetError):  # a hint only: what is wrong with the rows is the audit's to say
             values = _values_of(opened, looked_at)
         if "positive" not in given:
-            judged = (given[name] for name in ("label", "prediction") if name in given)
+            judged = [given[name] for name in ("label", "prediction") if name in given]
             said = dict.fromkeys(value for name in judged for value in values.get(name, ()))
-            lacking += _lacking_positive(list(said))
+            others = {name: each for name, each in values.items() if name not in named}
+            lacking += _lacking_positive(list(said), others if asked else {})
         if not lacking:
             return
         shown = [_column_text(column.name, values.get(column.name, [])) for column in opened.columns[:SHOWN]]
@@ -317,11 +319,22 @@ def _column_text(name: str, values: Sequence[str]) -> str:
     return f"{quoted(one_line(name))} ({told})" if 1 < len(values) <= FEW else quoted(one_line(name))
 
 
-def _lacking_positive(values: Sequence[str]) -> Iterator[str]:
-    """Yield that one of a few words has to be named; numbers and truths say so themselves."""
-    words = [value for value in values if value.casefold() not in {"true", "false"} and not _is_number(value)]
-    if 1 < len(words) <= FEW:
+def _lacking_positive(values: Sequence[str], others: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield that one of a few words has to be named; numbers and truths say so themselves.
+
+    `others` are the values of columns, one of which may be named for the labels or predictions.
+    """
+    if words := _words(values):
         yield f"--positive {' or '.join(map(quote, words))}, the label that counts as positive"
+    elif of_words := [name for name, each in others.items() if _words(each)]:
+        named = " or ".join(quote(name) for name in of_words[:FEW])
+        yield f"--positive VALUE, the label that counts as positive, where labels are words, as in {named}"
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    """Return values of which one has to be named, as they are a few words; else nothing."""
+    words = [value for value in values if value.casefold() not in {"true", "false"} and not _is_number(value)]
+    return words if 1 < len(words) <= FEW else []
 
 
 def _is_number(text: str) -> bool:

@@ -19,6 +19,7 @@ from trivet.cli.fairness_output import (
     print_notes,
     print_verdict,
     print_withheld,
+    ratio_text,
     value_text,
     verdict_cell,
 )
@@ -86,7 +87,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
             value_text(model.accuracy),
             _reach(model.accuracy),
             _reach(model.accuracy_training),
-            value_text(model.disparate_impact, bounds=band),
+            ratio_text(model.disparate_impact, bounds=band),
             _interval(model.disparate_impact, band),
             _interval(model.disparate_impact_training, band),
         )
@@ -148,7 +149,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
             value_text(group.selection_rate),
             ""
             if group.disparate_impact is None
-            else value_text(group.disparate_impact, bounds=band_of(four_fifths))
+            else ratio_text(group.disparate_impact, bounds=band_of(four_fifths))
             # A blank where there is no mark keeps the points below each other.
             + ((marks.get(group.group) or " ") if any(marks.values()) else ""),
             _between(group.simultaneous_low, group.simultaneous_high, band_of(four_fifths)),
@@ -207,7 +208,7 @@ def _print_measure(
             name_text(group.group),
             *([f"{group.among or 0:,}"] if many else []),
             *([value_text(group.rate)] if has_rate else []),
-            value_text(group.ratio, bounds=band_of(four_fifths)) if other else "",
+            ratio_text(group.ratio, bounds=band_of(four_fifths)) if other else "",
             _between(group.simultaneous_low, group.simultaneous_high, band_of(four_fifths)),
             value_text(group.difference, "+.3f" if group.worst is None else ".3f", bounds=reach)
             if other

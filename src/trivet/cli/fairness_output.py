@@ -24,6 +24,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import ADULT, TableOptions
+from trivet.ratios import INFINITE, is_infinite, ratio_figure
 from trivet.verdict import tone
 from trivet.wording import beside, one_line
 
@@ -41,6 +42,7 @@ __all__ = [
     "print_notes",
     "print_verdict",
     "print_withheld",
+    "ratio_text",
     "refuse_idle",
     "value_text",
     "verdict_cell",
@@ -138,6 +140,12 @@ def value_text(found: Estimate | float | None, spec: str = ".3f", *, bounds: Seq
     """Return a figure as it stands to bounds, or that there is none."""
     value = found.value if isinstance(found, Estimate) else found
     return "none" if value is None else beside(value, bounds, lambda number: format(number, spec))
+
+
+def ratio_text(ratio: Estimate | None, *, bounds: Sequence[float] = ()) -> str:
+    """Return a ratio as it stands to bounds, that it is infinite, or that there is none."""
+    figure = None if ratio is None else ratio_figure(ratio.value, ratio.low)
+    return INFINITE if is_infinite(figure) else value_text(figure, bounds=bounds)
 
 
 def ends_text(

@@ -38,6 +38,7 @@ from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, Finding, breached, origin_of, refuse_other, write_findings
 from trivet.findings.formats import kept_findings
 from trivet.findings.rules import REQUIREMENT
+from trivet.findings.severities import severities_in, severity_of
 from trivet.findings.summary import Summary, made_of, summary_of
 from trivet.place import find
 from trivet.policy import Requirement, measured_places, parse_requirements, refuse_impossible
@@ -144,7 +145,7 @@ def gate(
         _refuse_changed(folder, changed_since(settings, read_manifest(folder)))
     found = gating.findings(plain)
     if config is None:
-        _say_own_policy(folder, gating.requirements)
+        _say_own_policy(folder, gating.policy)
     summary = summary_of(plain, found, made_of(read_manifest(folder)))
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title, summary=summary)
     files: tuple[Path, ...] = ()
@@ -162,17 +163,20 @@ def gate(
     return int(findings.breached(found))
 
 
-def _say_own_policy(folder: Path, required: Sequence[Requirement]) -> None:
-    """Say which requirements of the audit's own policy do not count here, where no audit.toml is named."""
-    here = {each.text for each in required}
-    own: list[str] = []
+def _say_own_policy(folder: Path, policy: PolicySection) -> None:
+    """Say what of the audit's own policy does not count here, where no audit.toml is named."""
+    own: Sequence[Finding] = ()
     with suppress(RecordError):  # the record decides, whatever lies beside it
-        own = [each.title for each in kept_findings(folder) or () if each.rule == REQUIREMENT]
-    if left := [one_line(each) for each in own if each not in here]:
+        own = kept_findings(folder) or ()
+    here = {each.strip() for each in policy.require}
+    left = [each.title for each in own if each.rule == REQUIREMENT and each.title not in here]
+    severity = {rule: severity_of(rule, policy.severity) for rule in here} | {**policy.severity}
+    left += [f"{rule}={level}" for rule, level in severities_in(own).items() if level != severity.get(rule)]
+    if left:
         print(  # noqa: T201 - the command line talks
             inert(
-                f"trivet: the audit was held to more than this: {'; '.join(left)}. Name its audit.toml with "
-                "--config to require that here."
+                "trivet: of the audit's own policy this does not count here: "
+                f"{'; '.join(map(one_line, left))}. Name its audit.toml with --config to judge by it."
             ),
             file=sys.stderr,
         )

@@ -42,6 +42,7 @@ from trivet.comparison.results import (
 )
 from trivet.comparison.tolerance import NO_TOLERANCE, Tolerances
 from trivet.fairness.measures.registry import SELECTION
+from trivet.ratios import INFINITE, is_infinite
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
 from trivet.wording import beside, listed, one_line
@@ -215,6 +216,8 @@ def value_text(value: Any, bounds: Sequence[float] = ()) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if is_infinite(value):
+        return INFINITE
     if isinstance(value, float):
         return beside(value, bounds, _decimals)
     text = str(value)

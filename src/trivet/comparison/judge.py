@@ -30,6 +30,7 @@ from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.intervals.shares import share_interval
 from trivet.paired import normal_quantile
 from trivet.place import EVERY, Step, find, join, parse, pattern_of, spelling
+from trivet.ratios import figure_at
 from trivet.verdict import rank
 from trivet.wording import one_line
 
@@ -321,21 +322,21 @@ def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     share = share_of(names, parts)
     estimate = _effect_in(parts) if names[-2:] == EFFECT else None
     if names[-1] == VALUE:
-        estimate = estimate_in(parts[-1])
+        estimate = estimate_in({**parts[-1], VALUE: value})
     if estimate is None and share is not None and share.trials:
         estimate = replace(share_interval(share.successes, share.trials, level=LEVEL), value=value)
     return estimate, share
 
 
 def measured(record: Mapping[str, Any], path: str) -> Estimate | None:
-    """Return the number at a path, items of lists by their index; None where there is none.
+    """Return the number at a path, items of lists by their index, infinity of an infinite ratio; else None.
 
     Raises
     ------
     LookupError
         The path names no place in the record.
     """
-    value = find(record, path)
+    value = figure_at(record, path)
     if not is_number(value):
         return None
     steps = parse(path)

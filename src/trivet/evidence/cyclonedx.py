@@ -10,6 +10,7 @@ from trivet.evidence.figures import Figure, written
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.findings import Finding
 from trivet.findings.taxonomies import FRAMEWORKS, REQUIREMENTS, Item, items_of
+from trivet.ratios import INFINITE, is_infinite, ratio_figure
 from trivet.verdict import tone
 from trivet.wording import one_line
 
@@ -188,16 +189,20 @@ def harm_of(attribute: Mapping[str, Any], group: Mapping[str, Any]) -> str:
     """Say in a sentence how a group is selected beside the reference, and what the audit makes of it."""
     impact, reference = group["disparate_impact"], one_line(attribute["reference"], limit=NAME_CHARACTERS)
     said = f"Verdict: {group['verdict']}."
-    if impact is None or impact["value"] is None:
+    figure = None if impact is None else ratio_figure(impact["value"], impact["low"])
+    if impact is None or figure is None:
         why = (impact or {}).get("reason") or "it is not compared"
         return f"{said} The disparate impact against {reference} is unknown: {why}."
     interval = ""
-    if impact["low"] is not None and impact["high"] is not None:
-        interval = f" ({impact['level']:.0%} interval {impact['low']:.4f} to {impact['high']:.4f})"
-    return (
-        f"{said} The disparate impact against {reference} is {impact['value']:.4f}{interval}, of "
-        f"{group['rows']:,} rows."
-    )
+    if impact["low"] is not None:
+        ends = (
+            f"{impact['low']:.4f} to {impact['high']:.4f}"
+            if impact["high"] is not None
+            else (f"from {impact['low']:.4f}")
+        )
+        interval = f" ({impact['level']:.0%} interval {ends})"
+    value = INFINITE if is_infinite(figure) else f"{figure:.4f}"
+    return f"{said} The disparate impact against {reference} is {value}{interval}, of {group['rows']:,} rows."
 
 
 def _declarations(dossier: Dossier) -> dict[str, Any]:

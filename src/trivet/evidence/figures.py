@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from trivet.place import Step, find, join, parse
 from trivet.policy import SHORT_NAMES, measure
+from trivet.ratios import INFINITE, figure_at, is_infinite
 from trivet.report.write.origins import seed_line
 from trivet.wording import one_line
 
@@ -128,7 +129,7 @@ class Figure:
     part
         What it is about, such as ``gender = Female``; empty for the whole.
     value, low, high, level
-        The figure and its interval; None where the record has none.
+        The figure, infinity of a ratio to a share of 0, and its interval; None where the record has none.
     unit, method, seed
         In words; empty where the record does not say.
     reason
@@ -164,7 +165,7 @@ def figures_of(record: Mapping[str, Any]) -> tuple[Figure, ...]:
 
 def written(value: float | None) -> str:
     """Spell a figure with all its digits, as ``metrics.json`` does."""
-    return "" if value is None else repr(value)
+    return "" if value is None else INFINITE if is_infinite(value) else repr(value)
 
 
 def _repeated(record: Mapping[str, Any]) -> str:
@@ -221,7 +222,7 @@ def _figure(record: Mapping[str, Any], place: str, estimate: Mapping[str, Any]) 
         name=words.replace("_", " ") if _MEASURES not in names else words,
         key=key if known else "",
         part=_part(record, names),
-        value=estimate["value"],
+        value=figure_at(record, f"{place}.value") if "low" in estimate else estimate["value"],
         low=bounds[0],
         high=bounds[1],
         level=None if bounds == (None, None) else estimate.get("level"),

@@ -10,6 +10,7 @@ from trivet.findings.rules import CATALOGUE, REQUIREMENT, Rule
 from trivet.policy import Measured
 from trivet.policy.places import measure
 from trivet.policy.requirements import shown
+from trivet.ratios import INFINITE, is_infinite
 from trivet.verdict import LEGS, Leg, Tone, tone
 from trivet.wording import one_line
 
@@ -67,7 +68,7 @@ class Finding:
     place
         Where the measurement stands in ``metrics.json``.
     value
-        The measurement; None where it could not be made.
+        The measurement, ``infinite`` of a ratio to a share of 0; None where it could not be made.
     low, high, interval_level
         Its confidence interval, and the level of that; None where the record has none.
     required
@@ -117,7 +118,8 @@ class Finding:
             if isinstance(value, str):
                 object.__setattr__(self, field.name, one_line(value, limit=MOST_CHARACTERS))
             elif isinstance(value, float) and not math.isfinite(value):
-                object.__setattr__(self, field.name, None)
+                infinite = field.name == "value" and is_infinite(value)
+                object.__setattr__(self, field.name, INFINITE if infinite else None)
 
     @property
     def bounds(self) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ from trivet.findings.severities import GATES, graded, refuse_severities, severit
 from trivet.place import find, parent
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import ORDERING, SIGNS, exactly
+from trivet.ratios import figure_at
 from trivet.verdict import DISPARATE
 from trivet.wording import one_line, quote
 
@@ -203,7 +204,7 @@ def _bounds(record: Mapping[str, Any], requirement: Requirement, place: str) -> 
     if best is None:
         return sign[0] == "<" and not SIGNS[sign](highest, bound)
     found, group = find(record, figure), find(record, around)
-    value = found.get("value") if isinstance(found, Mapping) else found
+    value = figure_at(record, f"{figure}.value") if isinstance(found, Mapping) else found
     if value is None or value == best or group.get("verdict") != DISPARATE:
         return True
     worst = lowest if value < best else highest

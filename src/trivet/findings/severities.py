@@ -1,6 +1,7 @@
 """Severities: the level that a rule's findings have by the policy, in the place of the default's."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from trivet.wording import one_line, quote
 if TYPE_CHECKING:
     from trivet.config import Severity
 
-__all__ = ["GATES", "graded", "parse_severities", "refuse_severities", "severity_of"]
+__all__ = ["GATES", "graded", "parse_severities", "refuse_severities", "severities_in", "severity_of"]
 
 #: Rules whose findings can be a breach without any requirement, in the order of the documentation.
 GATES: Final = (
@@ -28,6 +29,9 @@ GATES: Final = (
 )
 SEVERITIES: Final[tuple["Severity", ...]] = ("note", "warning", "breach")
 _LEVELS: Final[Mapping[str, "Severity"]] = {each: each for each in SEVERITIES}
+#: What a finding says that its severity decided on.
+_SAID: Final = "A {} by its severity in the policy, and a {} by default."
+_DECIDED: Final = re.compile(re.escape(_SAID).replace(r"\{\}", f"({'|'.join(SEVERITIES)})"))
 #: Rules of which a note is what was found, and not a remark beside it.
 _FOUND_AS_NOTES: Final = frozenset({"effects.worse", "fairness.mitigation", "privacy.noise", WAIVER})
 #: Rules with a finding in every audit, so that they cannot be breached.
@@ -111,5 +115,13 @@ def graded(finding: Finding, severity: Mapping[str, "Severity"]) -> Finding:
     least = "note" if finding.rule in _FOUND_AS_NOTES else "warning"
     if level is None or level == finding.level or LEVELS.index(finding.level) < LEVELS.index(least):
         return finding
-    said = f"A {level} by its severity in the policy, and a {finding.level} by default."
-    return finding.decided(said, level=level)
+    return finding.decided(_SAID.format(level, finding.level), level=level)
+
+
+def severities_in(findings: Sequence[Finding]) -> dict[str, "Severity"]:
+    """Return the severities that decided on some findings: rule or text of a requirement -> level."""
+    return {
+        each.title if each.rule == REQUIREMENT else each.rule: _LEVELS[said[1]]
+        for each in findings
+        if (said := _DECIDED.search(each.decision))
+    }

@@ -12,6 +12,7 @@ from trivet.audited import PUBLISHED_MODELS
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.measures.registry import MEASURES
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
+from trivet.ratios import figure_at
 from trivet.record import json_schema
 from trivet.verdict import LEGS, ORDERS
 
@@ -177,8 +178,8 @@ class Measured:
     place
         Where it stands in ``metrics.json``.
     value
-        A plain value; a mapping or a list where the place has several measurements; None where it could
-        not be measured.
+        A plain value, infinity of a ratio to a share of 0; a mapping or a list where the place has several
+        measurements; None where it could not be measured.
     low, high, level
         Its confidence interval, and the level of that; None where there is none.
     reason
@@ -270,7 +271,7 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
     """Read one concrete place; ``.low`` and ``.high`` may be bounds that stand elsewhere."""
     head, _, tail = place.rpartition(".")
     try:
-        value = find(record, place)
+        value = figure_at(record, place)
     except LookupError:
         if tail not in BOUNDS:
             raise
@@ -282,17 +283,17 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
         limit = whole.low if tail == "low" else whole.high
         return Measured(place, limit, reason="nothing bounds it on that side" if limit is None else None)
     if isinstance(value, Mapping) and {"value", *BOUNDS} <= value.keys():
-        return _of_bounds(f"{place}.value", value)
+        return _of_bounds(record, f"{place}.value", value)
     group, name = _group(record, place)
     if name == "value" and {*BOUNDS} <= group.keys():
-        return _of_bounds(place, group)
+        return _of_bounds(record, place, group)
     if value is None:
         return Measured(place, None, reason=_why_nothing(record, place), words=place_words(place))
     return Measured(place, value, words=place_words(place))
 
 
-def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
-    value = bounds["value"]
+def _of_bounds(record: Mapping[str, Any], place: str, bounds: Mapping[str, Any]) -> Measured:
+    value = figure_at(record, place)
     reason = None if value is not None else bounds.get("reason") or "it is undefined"
     return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
 

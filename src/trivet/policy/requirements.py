@@ -23,6 +23,7 @@ from trivet.policy.places import (
     split_bound,
     values_at,
 )
+from trivet.ratios import INFINITE, is_infinite
 from trivet.wording import beside, one_line, quote
 
 __all__ = [
@@ -197,8 +198,15 @@ class Outcome:
             found = f"{missing}, so it cannot be shown to hold: {self.reason}"
         else:
             found = f"{found_word} {self._shown(self.found)}"
-            if self.low is not None and self.high is not None and self.level is not None:
-                found += f", {self.level:.0%} interval {self._shown(self.low)} to {self._shown(self.high)}"
+            if is_infinite(self.found):
+                found += ", which lies outside of every band"
+            if self.low is not None and self.level is not None:
+                reach = (
+                    f"from {self._shown(self.low)}"
+                    if self.high is None
+                    else f"{self._shown(self.low)} to {self._shown(self.high)}"
+                )
+                found += f", {self.level:.0%} interval {reach}"
         if self.subject:
             found += f", {self.subject}"
         elif self.place != self.path:
@@ -245,6 +253,8 @@ def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | 
 
 def shown(value: object, bounds: Sequence[Any] = ()) -> str:
     """Spell a measurement for people, a number so that its comparison with any bound reads as it is."""
+    if is_infinite(value):
+        return INFINITE
     if not isinstance(value, float):
         return one_line(spelling(value))
     return beside(value, bounds, lambda number: f"{number:.6g}")
@@ -290,7 +300,10 @@ def farthest(requirement: Requirement, measured: Sequence[Measured]) -> Measured
 
 
 def _holds(requirement: Requirement, measured: Measured) -> bool:
-    return measured.value is not None and SIGNS[requirement.sign](measured.value, requirement.value)
+    # An infinite ratio lies outside of every band: it is no more within a lower bound than within an upper.
+    if measured.value is None or is_infinite(measured.value):
+        return False
+    return SIGNS[requirement.sign](measured.value, requirement.value)
 
 
 def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, float]:
@@ -301,6 +314,8 @@ def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, f
     holds, value, bound = _holds(requirement, measured), measured.value, requirement.value
     if not is_number(value) or not is_number(bound):
         return holds, value is None, 0.0
+    if is_infinite(value):
+        return holds, False, -math.inf
     over = float(value) - float(bound)
     if requirement.sign in {"==", "!="}:
         return holds, False, -abs(over) if requirement.sign == "==" else abs(over)

@@ -15,6 +15,7 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.measures.registry import SELECTION
 from trivet.policy.bounds import bounds_at
+from trivet.ratios import is_infinite
 from trivet.verdict import LEGS
 from trivet.wording import beside, one_line, rounded
 
@@ -166,7 +167,7 @@ def _metrics(record: Mapping[str, Any], places: Iterable[_Place]) -> list[dict[s
     return [
         {"type": kind, "value": _rounded(number, bounds_at(record, place)), "name": _shown_name(name)}
         for kind, name, place, number in found
-        if number is not None and number.value is not None
+        if number is not None and number.value is not None and not is_infinite(number.value)
     ]
 
 

@@ -15,6 +15,7 @@ from trivet.findings import Finding, counts, findings_of
 from trivet.findings.summary import summary_of
 from trivet.place import find, parse, spread
 from trivet.policy import SHORT_NAMES, measure
+from trivet.ratios import is_infinite
 from trivet.record import MANIFEST, METRICS, AuditRecord, as_json, load_record, to_text
 from trivet.result import Result
 from trivet.wording import first_line, one_line
@@ -182,7 +183,7 @@ def _metrics(dossier: Dossier) -> tuple[dict[str, float], int]:
         place, items = _located(dossier.record, pattern)
         plain = find(dossier.record, place) if short in _MORE else None
         figure = figures.get(place, (plain if isinstance(plain, int | float) else None,))
-        if figure[0] is not None:
+        if figure[0] is not None and not is_infinite(figure[0]):
             found[_unused("/".join((*short.split("."), *items)), found)] = figure
     kept = list(found.items())[:MOST_FIGURES]
     metrics: dict[str, float] = {}

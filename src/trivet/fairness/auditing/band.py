@@ -7,11 +7,13 @@ from typing import Protocol, TypeVar
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE, GroupAudit
 from trivet.fairness.counting.counts import SMALLEST_SHARE
-from trivet.fairness.metrics.comparisons import band_ends
+from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
+from trivet.ratios import ratio_figure
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
 
 __all__ = [
     "below_four_fifths",
+    "difference_ends",
     "frontier",
     "judged",
     "judged_between",
@@ -53,6 +55,12 @@ def judged_between(low: float | None, high: float | None, lowest: float, highest
     return UNSETTLED
 
 
+def difference_ends(difference_band: float) -> tuple[float, float]:
+    """Return the ends of a band of differences, with the slack of rounding."""
+    reach = difference_band * (1 + ROUNDING)
+    return -reach, reach
+
+
 def below_four_fifths(ratio: Estimate, four_fifths: float) -> bool | None:
     """Tell whether by the estimates alone one rate is below t times the other; None where it is unknown."""
     own = parity_of(ratio)
@@ -74,10 +82,11 @@ def most_unlike(
         place: (
             _shown_distance(each, distance, neutral),
             rows[place] >= SMALLEST_SHARE * total,
-            distance(each.value),
+            distance(figure),
         )
         for place, each in enumerate(compared)
-        if each is not None and each.value is not None
+        if each is not None
+        and (figure := each.value if differences else ratio_figure(each.value, each.low)) is not None
     }
     return max(ranked, key=ranked.__getitem__, default=None)
 
@@ -141,10 +150,8 @@ def verdict_on(groups: Sequence[_Judged]) -> str:
 
 def parity_of(impact: Estimate | None) -> float | None:
     """Return the smaller of a ratio of rates and its inverse, in [0, 1]; None where the ratio is unknown."""
-    if impact is None or (impact.value is None and impact.low is None):
-        return None
-    # A rate over 0 is beyond every bound.
-    return parity(impact.value or 0.0)
+    figure = None if impact is None else ratio_figure(impact.value, impact.low)
+    return None if figure is None else parity(figure)
 
 
 def worst_of(groups: Sequence[GroupAudit]) -> GroupAudit | None:

@@ -48,6 +48,7 @@ from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.classifier import draw_rows
 from trivet.paired import paired_difference_interval
+from trivet.ratios import is_infinite, ratio_figure
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
 from trivet.wording import listed, one_line, quote
@@ -217,12 +218,18 @@ def _of_baseline(model: ModelOutcome) -> str:
             f"Without mitigation nobody is selected, at an accuracy of {_estimate(model):.3f}, so that "
             "selection rates cannot be compared."
         )
-    if model.group is None or model.disparate_impact is None or model.disparate_impact.value is None:
+    impact = model.disparate_impact
+    figure = None if impact is None else ratio_figure(impact.value, impact.low)
+    if model.group is None or figure is None:
         return "Without mitigation the selection rates cannot be compared."
     farthest = ", the group farthest from parity," if _many(model) else ""
+    times = (
+        "and of the reference group nobody"
+        if is_infinite(figure)
+        else (f"{figure:.3f} times as often as the reference group")
+    )
     return (
-        f"Without mitigation {one_line(model.group)}{farthest} is selected "
-        f"{model.disparate_impact.value:.3f} times as often as the reference group, at an accuracy of "
+        f"Without mitigation {one_line(model.group)}{farthest} is selected {times}, at an accuracy of "
         f"{_estimate(model):.3f}."
     )
 

@@ -19,6 +19,7 @@ __all__ = [
     "FairnessAudit",
     "FairnessComparison",
     "FittedThresholds",
+    "GivenSetting",
     "GroupAudit",
     "GroupMeasure",
     "GroupOutcome",
@@ -303,6 +304,14 @@ class OverallRates:
     false_positive_rate: Estimate
 
 
+@dataclass(frozen=True)
+class GivenSetting:
+    """A setting of a table that was given, and its value as text, of several with commas between."""
+
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, repr=False)
 class FairnessAudit(
     Table,
@@ -337,6 +346,8 @@ class FairnessAudit(
     suppressed_below : Counts of groups below this number are suppressed; None where none are.
     left_out : Rows left out for want of a label, a prediction or a score; None where that is withheld.
     constant : Sensitive columns with one value in every row, by which there are no groups.
+    settings : Those of the table that bear on figures, were given other than by default, and stand nowhere
+        else as they were given; none of arrays, and in a record of an earlier version.
     """
 
     data: str
@@ -368,6 +379,7 @@ class FairnessAudit(
     suppressed_below: int | None = None
     left_out: int | None = 0
     constant: tuple[str, ...] = ()
+    settings: tuple[GivenSetting, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
+from trivet.fairness.auditing.results import GivenSetting
+from trivet.place import spelling
 from trivet.settings import A_VALUE, Count, SettingError, Share
 from trivet.tables.settings import CellReading
 from trivet.wording import quote
@@ -20,6 +22,7 @@ __all__ = [
     "ReferenceName",
     "TableOptions",
     "TableSettings",
+    "given_settings",
     "require_estimator",
 ]
 
@@ -332,6 +335,24 @@ def require_estimator(name: str) -> None:
         "unfitted scikit-learn classifier.",
         found=quote(name),
         expected=", ".join(ESTIMATOR_NAMES),
+    )
+
+
+#: Settings that an audit holds as they were given.
+_HELD: Final = frozenset(
+    {
+        *("label", "sensitive", "prediction", "score", "selected", "total", "count", "estimator", "metric"),
+        *("weight", "strata", "cluster", "favourable", "four_fifths", "level", "suppress"),
+    }
+)
+
+
+def given_settings(options: TableOptions) -> tuple[GivenSetting, ...]:
+    """Return the settings other than the defaults that an audit does not hold otherwise."""
+    return tuple(
+        GivenSetting(name, ", ".join(value) if isinstance(value, tuple) else spelling(value))
+        for name, default in _DEFAULTS.items()
+        if name not in _HELD and (value := getattr(options, name)) != default
     )
 
 

@@ -28,6 +28,7 @@ from trivet.fairness.auditing.settings import (
     ReferenceName,
     TableOptions,
     TableSettings,
+    given_settings,
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Placed, Scale, score_range
@@ -137,14 +138,13 @@ def _compare(
         workers=workers or os.cpu_count() or 1,
         progress=progress,
     )
-    if not noted:
-        return compared
     return replace(
         compared,
         baseline=replace(
             compared.baseline,
             cautions=(*noted, *compared.baseline.cautions),
             left_out=_left_out(noted),
+            settings=given_settings(settings),
         ),
     )
 
@@ -317,7 +317,7 @@ def _audit(
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
-    audited = replace(audited, left_out=_left_out(cautions))
+    audited = replace(audited, left_out=_left_out(cautions), settings=given_settings(settings))
     audited = audited if searched is None else replace(audited, subgroups=searched)
     return audited if settings.suppress is None else suppressed(audited, settings.suppress, counts)
 

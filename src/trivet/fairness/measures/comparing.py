@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.band import below_four_fifths, judged_between, parity
+from trivet.fairness.auditing.band import below_four_fifths, difference_ends, judged_between, parity
 from trivet.fairness.auditing.results import COMPARED, REFERENCE, GroupMeasure
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import TestResult, recovered_difference, recovered_ratio
@@ -15,7 +15,7 @@ from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.shares import Floats, finite
 from trivet.fairness.measures.registry import NO_LABELS, Measure
 from trivet.fairness.measures.sides import Sides, pooled, shares_by_group, unknown
-from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
+from trivet.fairness.metrics.comparisons import band_ends
 from trivet.fairness.metrics.group_rates import GroupRate
 
 __all__ = ["compare_groups", "metric_by_group"]
@@ -60,8 +60,7 @@ def compare_groups(
     wide = own if together == level else _compared(sides, measure, level=together)
     lowest, highest = band_ends(four_fifths)
     if difference_band is not None:
-        highest = difference_band * (1 + ROUNDING)
-        lowest = -highest
+        lowest, highest = difference_ends(difference_band)
     has_test = measure.is_share or measure.combine == "worst"
     tests = [sides.tests(rate) for rate in measure.rates] if has_test else []
     among = None

@@ -5,6 +5,7 @@ from typing import Final
 
 from trivet.estimate import UNDEFINED, Estimate
 from trivet.fairness.auditing.band import (
+    difference_ends,
     judged_between,
     left_aside,
     most_unlike,
@@ -17,7 +18,8 @@ from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.measures.comparing import compare_groups, metric_by_group
 from trivet.fairness.measures.registry import SELECTION, Measure
 from trivet.fairness.measures.sides import Sides, pooled
-from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
+from trivet.fairness.metrics.comparisons import band_ends
+from trivet.ratios import ratio_figure
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 from trivet.wording import beside, listed, one_line
 
@@ -103,8 +105,7 @@ class _Telling:
         self.bounds = four_fifths, 1 / four_fifths
         self.band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
         if difference_band is not None:
-            reach = difference_band * (1 + ROUNDING)
-            self.ends = -reach, reach
+            self.ends = difference_ends(difference_band)
             self.bounds = -difference_band, difference_band
             self.band = f"the band from {-difference_band:g} to {difference_band:g}"
 
@@ -192,15 +193,20 @@ class _Telling:
         """Say where the estimates lie, whatever the intervals."""
         found = [group.ratio if self.difference_band is None else group.difference for group in compared]
         outside = [
-            judged_between(each.value, each.value, *self.ends) == DISPARATE
+            judged_between(figure, figure, *self.ends) == DISPARATE
             for each in found
-            if each is not None and each.value is not None
+            if each is not None and (figure := self._figure(each)) is not None
         ]
         if not outside:
             return ""
         if len(outside) == 1:
             return f"; the estimate alone lies {'outside' if outside[0] else 'inside'} it"
         return f"; of {len(outside)} estimates {sum(outside) or 'none'} {_lie(sum(outside))} outside it"
+
+    def _figure(self, compared: Estimate) -> float | None:
+        if self.difference_band is not None:
+            return compared.value
+        return ratio_figure(compared.value, compared.low)
 
     def _unknown(self, shown: GroupMeasure, groups: Sequence[GroupMeasure]) -> str:
         name, title, other = one_line(shown.group), self.measure.title, self.reference

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import AttributeAudit, FairnessAudit, GroupAudit
+from trivet.ratios import INFINITE, is_infinite, ratio_figure
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import write_above
 from trivet.report.figures.style import (
@@ -37,12 +38,14 @@ __all__ = [
     "bounds_text",
     "disparity",
     "draw_compared",
+    "figure_text",
     "heading_text",
     "mark_band",
     "most_disparate_first",
     "name_rows",
     "ratio_axis",
     "ratio_text",
+    "with_figure",
     "write_at_edge",
 ]
 
@@ -84,7 +87,7 @@ def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]
 
 def disparity(group: GroupAudit) -> tuple[int, float]:
     """Rank a group: by what is settled of it, then by how far its disparate impact is from 1, as |ln DI|."""
-    impact = None if group.disparate_impact is None else group.disparate_impact.value
+    impact = None if (drawn := with_figure(group.disparate_impact)) is None else drawn.value
     place = rank(group.verdict)
     settled = -1 if place is None else place
     if impact is None:
@@ -200,7 +203,7 @@ def draw_impact(audit: FairnessAudit) -> Figure:
             together = row.group.simultaneous_low, row.group.simultaneous_high
             draw_compared(
                 axes,
-                row.group.disparate_impact,
+                with_figure(row.group.disparate_impact),
                 together,
                 row.group.verdict,
                 place,
@@ -216,7 +219,7 @@ def alt_impact(audit: FairnessAudit) -> str:
     """Describe `draw_impact` in words."""
     told: list[str] = []
     for row in group_rows(audit, reference=False):
-        impact = None if row.group is None else row.group.disparate_impact
+        impact = None if row.group is None else with_figure(row.group.disparate_impact)
         if row.group is None or impact is None:
             continue
         name = f"{row.attribute.name} {row.group.group}"
@@ -224,7 +227,8 @@ def alt_impact(audit: FairnessAudit) -> str:
             told.append(f"{name}: undefined")
         else:
             told.append(
-                f"{name}: {impact.value:.4f} ({bounds_text(impact.low, impact.high)}), {row.group.verdict}"
+                f"{name}: {figure_text(impact.value)} ({bounds_text(impact.low, impact.high)}), "
+                f"{row.group.verdict}"
             )
     return (
         "Disparate impact of each group against its reference group, with its interval, on a logarithmic "
@@ -235,7 +239,7 @@ def alt_impact(audit: FairnessAudit) -> str:
 def has_impact(audit: FairnessAudit) -> bool:
     """Tell whether any group has a disparate impact."""
     return any(
-        group.disparate_impact is not None and group.disparate_impact.value is not None
+        (impact := with_figure(group.disparate_impact)) is not None and impact.value is not None
         for attribute in audit.attributes
         for group in attribute.groups
     )
@@ -298,8 +302,20 @@ def draw_compared(
     write_at_edge(axes, text(compared.value), place, right=True, color=color)
 
 
+def with_figure(ratio: Estimate | None) -> Estimate | None:
+    """Return a ratio with infinity as its value where it is infinite."""
+    return None if ratio is None else replace(ratio, value=ratio_figure(ratio.value, ratio.low))
+
+
+def figure_text(value: float) -> str:
+    """Write a figure for the words beside a figure."""
+    return INFINITE if is_infinite(value) else f"{value:.4f}"
+
+
 def ratio_text(ratio: float) -> str:
     """Write a ratio beside its mark."""
+    if is_infinite(ratio):
+        return INFINITE
     return f"{ratio:.2f}" if ratio >= SMALL_RATIO else f"{ratio:.2g}"
 
 

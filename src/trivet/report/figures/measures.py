@@ -17,6 +17,7 @@ from trivet.fairness.auditing.results import (
     MetricAudit,
 )
 from trivet.fairness.measures.registry import SELECTION
+from trivet.ratios import is_infinite
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import (
     MOST_GROUPS,
@@ -24,10 +25,12 @@ from trivet.report.figures.groups import (
     ROW_HEIGHT,
     bounds_text,
     draw_compared,
+    figure_text,
     mark_band,
     name_rows,
     ratio_axis,
     ratio_text,
+    with_figure,
     write_at_edge,
 )
 from trivet.report.figures.labels import write_above
@@ -64,7 +67,7 @@ def _by_difference(measure: MetricAudit) -> bool:
 
 
 def _compared(group: GroupMeasure, measure: MetricAudit) -> Estimate | None:
-    return group.difference if _by_difference(measure) else group.ratio
+    return group.difference if _by_difference(measure) else with_figure(group.ratio)
 
 
 def _distance(group: GroupMeasure, measure: MetricAudit) -> tuple[int, float]:
@@ -137,7 +140,8 @@ def _ends(row: _Row) -> list[float]:
     compared = None if row.group is None else _compared(row.group, row.measure)
     if compared is None:
         return []
-    return [end for end in (compared.low, compared.value, compared.high) if end is not None]
+    ends = (compared.low, compared.value, compared.high)
+    return [end for end in ends if end is not None and not is_infinite(end)]
 
 
 def _difference_axis(axes: Axes, ends: list[float], band: float) -> tuple[float, float]:
@@ -165,7 +169,7 @@ def alt_measures(audit: FairnessAudit) -> str:
             told.append(f"{name}: undefined")
         else:
             ends = bounds_text(compared.low, compared.high)
-            told.append(f"{name}: {compared.value:.4f} ({ends}), {row.group.verdict}")
+            told.append(f"{name}: {figure_text(compared.value)} ({ends}), {row.group.verdict}")
     band = rows[0].measure.difference_band
     what = "Ratios to the reference" if band is None else "Differences from the reference"
     return f"{what} by metric and group, each with its interval. {'; '.join(told)}."

@@ -9,8 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
+from trivet.ratios import INFINITE, is_infinite
 from trivet.report.figures.figure import FigureRow
-from trivet.report.figures.groups import mark_band, name_rows, ratio_axis
+from trivet.report.figures.groups import figure_text, mark_band, name_rows, ratio_axis, with_figure
 from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_above, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -92,7 +93,7 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
             if span is not None:
                 xs, ys = (span, (y, y)) if horizontal else ((x, x), span)
                 axes.plot(xs, ys, color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
-        above = model.disparate_impact is not None and (model.disparate_impact.value or 0) > 1
+        above = (ratio := with_figure(model.disparate_impact)) is not None and (ratio.value or 0) > 1
         axes.plot(
             x, y, model_shape(model), color=color, markerfacecolor="white" if above else color, zorder=3
         )
@@ -134,7 +135,7 @@ def _drawn(comparison: FairnessComparison) -> list[_Drawn]:
     """List the models with parity and accuracy, each with its number, parity and accuracy."""
     drawn: list[_Drawn] = []
     for number, model in enumerate(comparison.models, start=1):
-        impact = None if model.disparate_impact is None else model.disparate_impact.value
+        impact = None if (ratio := with_figure(model.disparate_impact)) is None else ratio.value
         accuracy = None if model.accuracy is None else model.accuracy.value
         if impact is not None and accuracy is not None:
             drawn.append((model, number, min(impact, 1 / impact) if impact > 0 else 0.0, accuracy))
@@ -180,7 +181,12 @@ def draw_models(comparison: FairnessComparison) -> Figure:
         color = model_color(model)
         accuracies += _row(left, place, model.accuracy, model.accuracy_training, color, model_shape(model))
         impacts += _row(
-            right, place, model.disparate_impact, model.disparate_impact_training, color, model_shape(model)
+            right,
+            place,
+            with_figure(model.disparate_impact),
+            model.disparate_impact_training,
+            color,
+            model_shape(model),
         )
     left.xaxis.set_major_locator(MaxNLocator(3))
     left.set_xlim(widened(accuracies or [0.0, 1.0], by=0.08))
@@ -210,7 +216,8 @@ def alt_models(comparison: FairnessComparison) -> str:
         if model.failed:
             told.append(f"{model.title}: no model")
             continue
-        figures = " and ".join(_told(measured) for measured in (model.accuracy, model.disparate_impact))
+        impact = with_figure(model.disparate_impact)
+        figures = " and ".join(_told(measured) for measured in (model.accuracy, impact))
         told.append(f"{model.title}: {figures}")
     return (
         "Accuracy and disparate impact of the worst group of each model, with intervals of sampling and of "
@@ -230,6 +237,9 @@ def _row(
     if measured is None or measured.value is None:
         write_undefined(axes, place)
         return []
+    if is_infinite(measured.value):
+        write_undefined(axes, place, INFINITE)
+        return [] if measured.low is None else [measured.low]
     seen = [measured.value]
     if training is not None:
         axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
@@ -246,7 +256,7 @@ def _row(
 
 
 def _told(measured: Estimate | None) -> str:
-    return UNDEFINED if measured is None or measured.value is None else f"{measured.value:.4f}"
+    return UNDEFINED if measured is None or measured.value is None else figure_text(measured.value)
 
 
 _TRAINING: Final = ("models.*.accuracy_training", "models.*.disparate_impact_training")

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from trivet.errors import ReportError
 from trivet.place import EVERY, find, join, parse, spelling, spread
+from trivet.ratios import figure_at
 from trivet.report.text import tree
 
 __all__ = ["MOST_ROWS", "shorten_tables", "spell_estimates"]
@@ -161,7 +162,7 @@ def belongs(record: Mapping[str, Any], attributes: list[tuple[str, str]]) -> boo
 def _holds(record: Mapping[str, Any], condition: str) -> bool:
     selection, bracket, tail = condition.rpartition("]")  # a [field=value] has an = of its own
     path, equals, wanted = tail.partition("=")
-    values = [find(record, place) for place in spread(record, (selection + bracket + path).strip())]
+    values = [figure_at(record, place) for place in spread(record, (selection + bracket + path).strip())]
     if equals:
         return any(spelling(value) == wanted.strip() for value in values)
     return any(not (value is None or value is False or value in ("", [], ())) for value in values)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.errors import ReportError
-from trivet.place import find
 from trivet.policy.bounds import bounds_at
+from trivet.ratios import INFINITE, figure_at, is_infinite
 from trivet.wording import amount, beside, one_line
 
 __all__ = ["code_span", "markdown_row", "markdown_text"]
@@ -59,7 +59,7 @@ class Value:
 def make_value(record: Mapping[str, Any], path: str, spec: str | None = None) -> Value:
     """Read `path` from the record and write it as `spec` asks."""
     try:
-        raw = find(record, path)
+        raw = figure_at(record, path)
     except LookupError as error:
         raise ReportError(error.args[0]) from error
     try:
@@ -90,7 +90,7 @@ def format_value(raw: Any, spec: str | None = None) -> str:
         return " ".join(raw.split())
     if not isinstance(raw, int | float):
         raise TypeError("expected a number, text, a bool or a list, and found a group of values")
-    return _format_number(raw, spec)
+    return INFINITE if is_infinite(raw) else _format_number(raw, spec)
 
 
 def macro_name(path: str, spec: str | None = None) -> str:

@@ -171,13 +171,16 @@ def _pushed(
     """Return the margins of images' labels after the steps, shape (n,)."""
     aims = torch.from_numpy(labels)[:, None]
     moved = pixels
-    for step in range(settings.steps + 1):
-        moved = moved.detach().requires_grad_(step < settings.steps)
-        logits = score(moved)
-        margins = logits.gather(1, aims)[:, 0] - logits.scatter(1, aims, -torch.inf).amax(dim=1)
-        if step < settings.steps:
-            with guarded("the network", GRADIENT):
-                (slope,) = torch.autograd.grad(margins.sum(), moved)
-            length = bound * settings.step_size * (1 - step / settings.steps)
-            moved = torch.clamp(moved + length * slope.sign(), pixels - bound, pixels + bound).clamp(0, 1)
-    return margins.detach().double().numpy()
+    for step in range(settings.steps):
+        moved = moved.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+        with guarded("the network", GRADIENT):
+            (slope,) = torch.autograd.grad(_margins(score(moved), aims).sum(), moved)
+        length = bound * settings.step_size * (1 - step / settings.steps)
+        moved = torch.clamp(moved + length * slope.sign(), pixels - bound, pixels + bound).clamp(0, 1)
+    with torch.no_grad():
+        return _margins(score(moved), aims).double().numpy()
+
+
+def _margins(logits: Tensor, aims: Tensor) -> Tensor:
+    """Return by how much each row's label, of shape (n, 1), is ahead of the best other one."""
+    return logits.gather(1, aims)[:, 0] - logits.scatter(1, aims, -torch.inf).amax(dim=1)

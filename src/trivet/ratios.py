@@ -1,0 +1,43 @@
+"""Figures of ratios: infinite over a share of 0, unknown for 0/0; a record has no number for either."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trivet.place import find, parent
+
+__all__ = ["INFINITE", "figure_at", "is_infinite", "ratio_figure"]
+
+#: Stands for the figure where people read it.
+INFINITE: Final = "infinite"
+#: Names of ratios in a record.
+_RATIOS: Final = frozenset({"disparate_impact", "ratio"})
+#: What of an infinite ratio a record leaves out.
+_LEFT_OUT: Final = frozenset({"value", "high"})
+
+
+def ratio_figure(value: float | None, low: float | None) -> float | None:
+    """Return the figure of a ratio: infinite where it has a lower end and no value, None for 0/0."""
+    return math.inf if value is None and low is not None else value
+
+
+def is_infinite(value: object) -> bool:
+    """Tell whether a figure is an infinite one."""
+    return isinstance(value, float) and math.isinf(value)
+
+
+def figure_at(record: Mapping[str, Any], place: str) -> Any:
+    """Return what stands at a place of a record; of an infinite ratio infinity, which no record can hold.
+
+    Raises
+    ------
+    LookupError
+        The record has no such place.
+    """
+    value = find(record, place)
+    around, name = parent(place)
+    if value is not None or name not in _LEFT_OUT or not around or parent(around)[1] not in _RATIOS:
+        return value
+    ratio = find(record, around)
+    figure = ratio_figure(ratio["value"], ratio["low"]) if isinstance(ratio, Mapping) else None
+    return figure if is_infinite(figure) else None
