@@ -102,35 +102,40 @@ class Holder:
 HOLDER = Holder()
 
 
+QUICK = [
+    in_place,
+    into_one_cell,
+    as_json,
+    a_column,
+    drawn_until_positive,
+    set_into_noise,
+    by_scipy,
+    by_math,
+    of_a_holder,
+    lambda rows: (len(rows) + np.random.laplace(0, 1, 1))[0],  # noqa: NPY002 - whose code does so
+    lambda rows: max(0, len(rows) + rng.laplace(), 1),
+    lambda rows: np.concatenate([len(rows) + rng.laplace(size=1), rng.laplace(size=2)]).reshape(3, 1).T,
+]
+MORE = [
+    started_with_noise,
+    by_scipy_discrete,
+    of_a_seeded_state,
+    lambda rows: f"{len(rows) + rng.laplace():.2f}",
+    lambda rows: np.round(len(rows) + rng.laplace(), 1),
+    lambda rows: int(len(rows) + rng.laplace()),
+    lambda rows: sum([len(rows) + rng.laplace()]),
+    lambda rows: np.exp(np.array([len(rows)]) + rng.laplace(size=1)),
+    lambda rows: np.where(True, len(rows) + rng.laplace(), 0),
+    lambda rows: np.array([len(rows), 0.0])[::-1] + rng.laplace(size=2),
+    lambda rows: np.stack([np.array([len(rows)]) + rng.laplace(size=1), rng.laplace(size=1)]).sum(axis=1),
+    lambda rows: 2 * (total(rows) + random.expovariate(1.0) - random.expovariate(1.0)) / 3,
+    lambda rows: np.add(np.array([len(rows)]), rng.laplace(size=1), out=np.zeros(1)),
+]
+
+
 @pytest.mark.parametrize(
     "release",
-    [
-        in_place,
-        into_one_cell,
-        as_json,
-        started_with_noise,
-        a_column,
-        drawn_until_positive,
-        set_into_noise,
-        by_scipy,
-        by_scipy_discrete,
-        by_math,
-        of_a_seeded_state,
-        of_a_holder,
-        lambda rows: f"{len(rows) + rng.laplace():.2f}",
-        lambda rows: (len(rows) + np.random.laplace(0, 1, 1))[0],  # noqa: NPY002 - whose code does so
-        lambda rows: np.round(len(rows) + rng.laplace(), 1),
-        lambda rows: int(len(rows) + rng.laplace()),
-        lambda rows: sum([len(rows) + rng.laplace()]),
-        lambda rows: np.exp(np.array([len(rows)]) + rng.laplace(size=1)),
-        lambda rows: max(0, len(rows) + rng.laplace(), 1),
-        lambda rows: np.where(True, len(rows) + rng.laplace(), 0),
-        lambda rows: np.concatenate([len(rows) + rng.laplace(size=1), rng.laplace(size=2)]).reshape(3, 1).T,
-        lambda rows: np.array([len(rows), 0.0])[::-1] + rng.laplace(size=2),
-        lambda rows: np.stack([np.array([len(rows)]) + rng.laplace(size=1), rng.laplace(size=1)]).sum(axis=1),
-        lambda rows: 2 * (total(rows) + random.expovariate(1.0) - random.expovariate(1.0)) / 3,
-        lambda rows: np.add(np.array([len(rows)]), rng.laplace(size=1), out=np.zeros(1)),
-    ],
+    [*QUICK, *(pytest.param(release, marks=pytest.mark.slow) for release in MORE)],
     ids=lambda release: release.__name__,
 )
 def test_what_is_spent_is_exact_however_noise_is_used(release):
