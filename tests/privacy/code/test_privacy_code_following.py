@@ -16,6 +16,8 @@ from trivet.errors import UsageError
 from trivet.privacy import audit_code, claims
 
 DATA = [0.1, 0.5, 0.7, 0.3, 0.2]
+#: Enough where every neighbour shows the same.
+FEW = {"runs": 1, "neighbours": 8}
 rng = np.random.default_rng(5)
 
 
@@ -139,14 +141,14 @@ MORE = [
     ids=lambda release: release.__name__,
 )
 def test_what_is_spent_is_exact_however_noise_is_used(release):
-    found = audit_code(release, DATA, epsilon=1, runs=1, neighbours=8)
+    found = audit_code(release, DATA, epsilon=1, **FEW)
     assert found.verdict == "consistent", found.reason
     assert found.epsilon_seen == pytest.approx(1, rel=1e-6)
-    assert audit_code(release, DATA, epsilon=0.99, runs=1, neighbours=8).verdict == "violates"
+    assert audit_code(release, DATA, epsilon=0.99, **FEW).verdict == "violates"
 
 
 def test_the_same_noisy_value_is_paid_for_once():
-    assert audit_code(said_in_four_ways, DATA, epsilon=1).epsilon_seen == pytest.approx(1)
+    assert audit_code(said_in_four_ways, DATA, epsilon=1, **FEW).epsilon_seen == pytest.approx(1)
 
 
 def test_noise_that_is_used_twice_cancels_out():
@@ -154,7 +156,7 @@ def test_noise_that_is_used_twice_cancels_out():
         noise = rng.laplace()
         return len(rows) + noise, 2 * len(rows) + noise
 
-    found = audit_code(release, DATA, epsilon=5)
+    found = audit_code(release, DATA, epsilon=5, **FEW)
     assert found.verdict == "violates"
     assert "cancels out" in found.reason
 
@@ -165,8 +167,8 @@ def test_gaussians_that_are_shared_are_separated_by_algebra():
         return len(rows) + one + two, one - two
 
     # The sum has variance 2, and the difference is independent of it.
-    found = audit_code(release, DATA, epsilon=4, delta=1e-5)
-    plain = audit_code(lambda rows: len(rows) + rng.normal(scale=2**0.5), DATA, epsilon=4, delta=1e-5)
+    found = audit_code(release, DATA, epsilon=4, delta=1e-5, **FEW)
+    plain = audit_code(lambda rows: len(rows) + rng.normal(scale=2**0.5), DATA, epsilon=4, delta=1e-5, **FEW)
     assert found.verdict == plain.verdict == "consistent"
     assert found.epsilon_seen == pytest.approx(plain.epsilon_seen)
 
@@ -178,8 +180,8 @@ def test_correlated_gaussians_cost_what_their_covariance_says():
         return rng.multivariate_normal([len(rows), 0.0], covariance)
 
     mu = np.linalg.inv(covariance)[0, 0] ** 0.5
-    alike = audit_code(lambda rows: len(rows) + rng.normal(scale=1 / mu), DATA, epsilon=9, delta=1e-5)
-    found = audit_code(release, DATA, epsilon=9, delta=1e-5)
+    alike = audit_code(lambda rows: len(rows) + rng.normal(scale=1 / mu), DATA, epsilon=9, delta=1e-5, **FEW)
+    found = audit_code(release, DATA, epsilon=9, delta=1e-5, **FEW)
     assert found.epsilon_seen == pytest.approx(alike.epsilon_seen)
 
 
@@ -196,7 +198,7 @@ def test_correlated_gaussians_cost_what_their_covariance_says():
     ],
 )
 def test_what_is_not_followed_is_unknown_and_never_fine(release):
-    found = audit_code(release, DATA, epsilon=0.9, runs=2)
+    found = audit_code(release, DATA, epsilon=0.9, runs=2, neighbours=8)
     assert found.verdict == "unknown"
     assert found.epsilon_seen is None
     assert found.not_followed
@@ -211,7 +213,7 @@ def test_code_without_noise_is_unknown_where_no_number_of_runs_refutes_the_claim
 
 
 def test_a_raw_number_beside_a_noisy_one_is_found():
-    found = audit_code(lambda rows: (len(rows) + rng.laplace(), max(rows)), DATA, epsilon=1)
+    found = audit_code(lambda rows: (len(rows) + rng.laplace(), max(rows)), DATA, epsilon=1, **FEW)
     assert found.verdict == "violates"
     assert {finding.kind for finding in found.findings} == {"answer"}
 
