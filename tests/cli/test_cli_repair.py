@@ -10,7 +10,7 @@ from trivet.datasets import load_mnist
 from trivet.security.checkpoint import DEMO_TRIGGER
 
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
-SMALL = ("--arch", "mnist-cnn", "--limit", "1000", "--profile", "quick")
+SMALL = ("--arch", "mnist-cnn", "--limit", "2000")
 
 
 @pytest.fixture(scope="module", params=["short", pytest.param("whole", marks=pytest.mark.slow)])
