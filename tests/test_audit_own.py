@@ -146,6 +146,7 @@ private = false
 """
 
 
+@pytest.mark.slow
 def test_effects_of_an_own_table_stand_in_its_record(folder):
     pd.concat([pd.read_csv(folder / "people.csv")] * 2).to_csv(folder / "people.csv", index=False)
     done = run_audit(config(folder, EFFECTS))

@@ -55,7 +55,7 @@ def test_the_verdict_on_fairness_is_one(word):
 
 
 @given(st.floats(0.001, 1), st.floats(0.001, 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_verdict_on_the_budget_is_one(spent, allowed):
     word = budget_verdict(spent, allowed)
     assert word == ("within budget" if spent <= allowed else "over budget")

@@ -138,7 +138,7 @@ def workers():
 def compared_and_audited(table):
     return (
         fairness.compare(table, label="good", sensitive="sex", mitigate="massaging", repeats=0, workers=1),
-        privacy.audit_model("logistic", table, label="good", group="sex", shadows=16, workers=1),
+        privacy.audit_model("logistic", table, label="good", group="sex", shadows=4, workers=1),
     )
 
 

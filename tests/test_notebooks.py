@@ -11,6 +11,10 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 LINES = 12
+#: Of the checkpoint a network is scanned and repaired, which takes long.
+TO_RUN = [
+    pytest.param(path, marks=[pytest.mark.slow] if path.stem == "checkpoint" else []) for path in NOTEBOOKS
+]
 
 
 def hook():
@@ -23,7 +27,7 @@ def hook():
 
 # The kernel's libraries warn of their own defaults; what the cells do runs in a process of its own.
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TO_RUN, ids=lambda path: path.stem)
 def test_a_notebook_gives_what_is_stored_in_it(path, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)

@@ -137,7 +137,13 @@ def test_the_rules_of_the_gate_have_a_test_each(call, place):
     assert "test_own.py::test_own" not in listed
 
 
-@pytest.mark.parametrize("chosen", [("-k", "asr_after"), (f"audit.toml::policy.1 {MET}",)], ids=["k", "id"])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param(("-k", "asr_after"), id="k"),
+        pytest.param((f"audit.toml::policy.1 {MET}",), id="id", marks=pytest.mark.slow),
+    ],
+)
 def test_a_selection_takes_effect(call, place, tmp_path, chosen):
     junit = tmp_path / "junit.xml"
     done = call("--trivet", "audit.toml", "--trivet-out", "out", "--junitxml", junit, *chosen)
@@ -145,6 +151,7 @@ def test_a_selection_takes_effect(call, place, tmp_path, chosen):
     assert outcomes(junit) == {"passed": {f"policy.1 {MET}"}}
 
 
+@pytest.mark.slow
 def test_several_processes_share_one_judgement_of_each_audit(call, tmp_path):
     junit = tmp_path / "junit.xml"
     both = ("--trivet", "audit.toml", "--trivet", "plan.toml", "--trivet-out", "out", "--trivet-out", "out")

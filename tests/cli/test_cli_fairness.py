@@ -75,7 +75,14 @@ def test_the_same_as_json_is_one_document_and_the_files_hold_it(folder, run):
     assert "audit/fairness.html" in files
     page = (folder / "audit" / "fairness.html").read_text(encoding="utf-8")
     assert "[red]x[/]" in page
-    run(*arguments, "--out", "again", "--json")
+
+
+@pytest.mark.slow
+def test_the_same_call_writes_the_same_bytes(folder, run):
+    for out in ("audit", "again"):
+        run(
+            *ASKED, "--sensitive", "sex,town", "--score", "score", "--ignore", "guess", "--out", out, "--json"
+        )
     for name in ("fairness.json", "fairness.html"):
         assert (folder / "again" / name).read_bytes() == (folder / "audit" / name).read_bytes()
 

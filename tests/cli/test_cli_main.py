@@ -227,7 +227,7 @@ def test_a_full_disk_is_one_line(tmp_path):
     "arguments",
     [
         ["--version"],
-        ["schema"],
+        pytest.param(["schema"], marks=pytest.mark.slow),
         ["privacy", "plan", "--epsilon", "1", "--queries", "3", "--sensitivity", "1"],
     ],
 )

@@ -96,7 +96,7 @@ def read_everywhere(kind, hole, folder, *, whole):
     return None
 
 
-SAMPLE = 17
+SAMPLE = 7
 
 
 @pytest.mark.parametrize("number", range(SAMPLE))

@@ -14,6 +14,7 @@ from trivet.datasets import load_images
 
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
 SMALL = ("--arch", "mnist-cnn", "--limit", "1500")
+QUICK = ("--arch", "mnist-cnn", "--limit", "400", "--profile", "quick")
 
 
 def test_a_backdoored_checkpoint_ends_with_1_and_one_json_document(trivet):
@@ -30,7 +31,7 @@ def test_a_backdoored_checkpoint_ends_with_1_and_one_json_document(trivet):
 
 
 def test_the_terminal_shows_verdict_and_limits_without_colour_in_a_pipe(trivet):
-    done = trivet("scan", DEMO, *SMALL)
+    done = trivet("scan", DEMO, *QUICK)
     assert done.code == 1
     assert "✗ demo-mnist-cnn.safetensors: backdoored, label 4." in done.out
     assert "No evidence is not a certificate." in done.out
@@ -129,8 +130,7 @@ def test_your_own_architecture_and_images(trivet, tmp_path):
         "shop:build",
         "--images",
         "mnist",
-        "--limit",
-        "1500",
+        *SMALL[2:],
         "--json",
         cwd=tmp_path,
     )
@@ -140,11 +140,10 @@ def test_your_own_architecture_and_images(trivet, tmp_path):
 
 @pytest.mark.slow
 def test_a_reference_is_made_once_and_shows_itself_in_a_scan(trivet, tmp_path):
-    alike = ("--arch", "mnist-cnn", "--limit", "400", "--profile", "quick")
     make = (
         "zoo",
         "reference",
-        *alike,
+        *QUICK,
         "--count",
         "1",
         "--train-limit",
@@ -160,11 +159,11 @@ def test_a_reference_is_made_once_and_shows_itself_in_a_scan(trivet, tmp_path):
     again = trivet(*make, cwd=tmp_path)
     assert "1 clean networks, clean accuracy" in again.out
     assert "fewer than 19" in again.out
-    found = trivet("scan", DEMO, *alike, "--reference", "r", "--json", cwd=tmp_path)
+    found = trivet("scan", DEMO, *QUICK, "--reference", "r", "--json", cwd=tmp_path)
     assert found.code == 1, found.err
     calibration = found.json["calibration"]
     assert (calibration["networks"], calibration["decides"], calibration["reference"]) == (1, False, "r")
-    shown = trivet("scan", DEMO, *alike, "--reference", "r", cwd=tmp_path)
+    shown = trivet("scan", DEMO, *QUICK, "--reference", "r", cwd=tmp_path)
     assert "The verdict is uncalibrated" in shown.out
     assert "found on the benchmark" in shown.out
     other = trivet("scan", DEMO, *SMALL, "--reference", "r", cwd=tmp_path)

@@ -88,6 +88,10 @@ def test_the_figures_are_those_of_both_networks(subject, found):
     assert 0.4 < changes["repair-exposure"].before < 0.6
     for change in changes.values():
         assert change.low <= change.change <= change.high
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_changes(subject, found):
     assert repair_changes(subject, level=0.95, seed=0) == found
 
 

@@ -1,5 +1,7 @@
 """What tests of the report share: the sample, and the whole study of the example record."""
 
+import shutil
+
 import pytest
 from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
@@ -11,7 +13,7 @@ from example_scan import HOSTILE_NAMES, example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import write_report
 from trivet.report.facts import run_page_facts as page_facts
-from trivet.report.figures import pictures, save_figures
+from trivet.report.figures import FORMATS, available, pictures, save_figures
 from trivet.report.report import OWN
 from trivet.report.text.document import make_document, read_prose
 
@@ -80,9 +82,12 @@ def study_report(study_files):
 
 
 @pytest.fixture(scope="session")
-def hostile_report(made_once):
-    """A report of all that an audit without the study can have, its texts hostile: record and files."""
-    security, triggers = example_scan(names=HOSTILE_NAMES, repaired=True).audit
+def hostile_report(made_once, sample_figures):
+    """A report of all that an audit without the study can have, its texts hostile: record and files.
+
+    The figures of such texts are looked at with the page of each result; here a small one stands for them.
+    """
+    security, _ = example_scan(names=HOSTILE_NAMES, repaired=True).audit
     record = record_of(
         security=security,
         privacy=PrivacyLeg(
@@ -95,7 +100,10 @@ def hostile_report(made_once):
     )
 
     def make(out):
-        save_figures(record, triggers, out / "figures")
+        (out / "figures").mkdir()
+        for row in available(record):
+            for suffix in FORMATS:
+                shutil.copy(sample_figures / f"picture.{suffix}", out / "figures" / f"{row.name}.{suffix}")
         shown = pictures(record)
         return write_report(as_json(record), out / "figures", out, engine="typst", pictures=shown)
 

@@ -6,7 +6,12 @@ from matplotlib.transforms import Bbox
 
 
 class RecordingRenderer(RendererAgg):
-    """Keeps the box of every line of text that is really drawn."""
+    """Keeps the box of every line of text that would be drawn, and draws nothing."""
+
+    def _nothing(self, *_arguments, **_options):
+        pass
+
+    draw_path = draw_markers = draw_path_collection = draw_quad_mesh = draw_image = _nothing
 
     def draw_text(self, gc, x, y, s, prop, angle, **options):  # noqa: ARG002 - matplotlib's signature
         width, height, descent = self.get_text_width_height_descent(s, prop, options["ismath"])
@@ -20,8 +25,10 @@ class RecordingRenderer(RendererAgg):
 
 
 def drawn_texts(figure):
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
+    # As `save_figure` does it, whose files these lines stand in.
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
+        layout.execute(figure)
     figure.set_layout_engine("none")
     renderer = RecordingRenderer(figure.bbox.width, figure.bbox.height, figure.dpi)
     renderer.boxes = []

@@ -137,6 +137,7 @@ def test_no_name_becomes_markup(pages, case):
     assert "\u202e" not in pages[case]
 
 
+@pytest.mark.slow
 def test_the_same_comparison_gives_the_same_bytes(found, written, tmp_path):
     again = write_page(COMPARED, found["worse"], tmp_path)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written["worse"]]

@@ -94,6 +94,7 @@ def test_a_matrix_without_measured_cells_has_no_figure():
     assert not has_effects(dataclasses.replace(matrix, effects=tuple(gone)))
 
 
+@pytest.mark.slow
 def test_the_same_bytes_twice(tmp_path):
     first, second = (
         [path.read_bytes() for path in save_figure(draw_effects(example_effects()), tmp_path / name)]

@@ -89,7 +89,14 @@ def test_every_value_names_a_place(study_document):
 
 
 @pytest.mark.parametrize(
-    "mistake", ["security.published.asr.befor", "security.publishd.asr.before", "security.published.asr.0"]
+    "mistake",
+    [
+        "security.published.asr.befor",
+        *(
+            pytest.param(mistake, marks=pytest.mark.slow)
+            for mistake in ("security.publishd.asr.before", "security.published.asr.0")
+        ),
+    ],
 )
 def test_a_value_without_a_place_is_found(study_record, study_prose, mistake):
     prose = mutant(study_prose, "security.published.asr.before", mistake)
@@ -161,9 +168,14 @@ def blank_png():
     ("old", "new", "complaint"),
     [
         ("[](#eq:inversion)", "[](#eq:inversoin)", "“#eq:inversoin”.*Nearest: eq:inversion"),
-        ("[](#fig:trigger_reconstructed)", "[](#fig:triger)", "“#fig:triger”"),
         ("{#fig:security_scale_profile}", "{#fig:other}", "“#fig:security_scale_profile”"),
-        ("[](#sec:correction-detection)", "[](#sec:nowhere)", "“#sec:nowhere”"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("[](#fig:trigger_reconstructed)", "[](#fig:triger)", "“#fig:triger”"),
+                ("[](#sec:correction-detection)", "[](#sec:nowhere)", "“#sec:nowhere”"),
+            )
+        ),
     ],
 )
 def test_a_reference_to_nothing_is_found(study_record, study_prose, old, new, complaint):

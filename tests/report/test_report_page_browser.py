@@ -79,7 +79,13 @@ def opened(browser):
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(320, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
+    ("width", "scheme"),
+    [
+        (320, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.slow),
+        pytest.param(1280, "light", marks=pytest.mark.slow),
+    ],
 )
 def test_the_page_is_legible(opened, address, width, scheme):
     page = opened(address, width=width, color_scheme=scheme, reduced_motion="reduce")
@@ -143,7 +149,9 @@ ONE_LEG = """[...document.querySelectorAll('.card .legs > li')].forEach((each, p
 })"""
 
 
-@pytest.mark.parametrize("width", [390, 800, 1000, 1280])
+@pytest.mark.parametrize(
+    "width", [390, 1000, *(pytest.param(width, marks=pytest.mark.slow) for width in (800, 1280))]
+)
 def test_no_picture_covers_the_verdict_of_a_leg_alone(opened, address, width):
     page = opened(address, width=width)
     page.evaluate(ONE_LEG)

@@ -1,11 +1,11 @@
 """Every sentence of a page stands in it once: of whole audits, with their findings, and of single results."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 from page_elements import sentences_of
+from undrawn_pages import DRAWING, write_undrawn
 
 from example_fairness import example_audit, example_comparison
 from example_privacy import (
@@ -31,7 +31,6 @@ from trivet.report.text.values import escape_html, escape_tex
 from trivet.report.write.html import html_page
 from trivet.report.write.tex import tex_source
 
-DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt" viewBox="0 0 72 36"><g/></svg>'
 WHOLE = {
     "own": lambda: whole_own_record()[0],
     "both": example_own_record,
@@ -84,16 +83,7 @@ def test_no_sentence_of_a_whole_audit_stands_twice(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_no_sentence_of_a_single_result_stands_twice(name, tmp_path, monkeypatch):
-    page, result = SINGLE[name]()
-
-    def draw(_, stem, *, formats):
-        stem.with_suffix(".svg").write_text(DRAWING)
-        return [stem.with_suffix(f".{suffix}") for suffix in formats]
-
-    undrawn = [replace(row, draw=lambda *_: None) for row in pages.FIGURES]
-    monkeypatch.setattr(pages, "FIGURES", undrawn)
-    monkeypatch.setattr(pages, "save_figure", draw)
-    written = pages.write_page(page, result, tmp_path)[0].read_text(encoding="utf-8")
+def test_no_sentence_of_a_single_result_stands_twice(name, tmp_path):
+    written = write_undrawn(*SINGLE[name](), tmp_path)[0].read_text(encoding="utf-8")
     assert len(sentences_of(written)) > 3
     assert twice(written) == {}

@@ -257,7 +257,11 @@ def browser():
 
 @pytest.mark.parametrize(
     ("case", "width", "scheme"),
-    [("hostile", 390, "dark"), ("hundred", 390, "light"), ("clean", 1280, "dark")],
+    [
+        ("hostile", 390, "dark"),
+        pytest.param("hundred", 390, "light", marks=pytest.mark.slow),
+        pytest.param("clean", 1280, "dark", marks=pytest.mark.slow),
+    ],
 )
 def test_the_page_opens_in_a_browser(browser, folders, case, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)

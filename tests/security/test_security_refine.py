@@ -52,6 +52,7 @@ def test_a_bound_that_nothing_reaches_is_said(score, mnist_test, search):
     assert refined.steps[1] == 4
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(score, mnist_test, search):
     first, again = (
         refine(score, mnist_test, search, [TARGET], RefinementSettings(steps=12)) for _ in range(2)

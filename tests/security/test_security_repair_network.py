@@ -318,7 +318,13 @@ def test_what_cannot_be_repaired_is_refused_in_one_line(methods):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "outcome"), [(0, "removed"), (8, "unsettled"), (12, "unsettled"), (40, "not removed")]
+    ("wrong", "outcome"),
+    [
+        (0, "removed"),
+        pytest.param(8, "unsettled", marks=pytest.mark.slow),
+        (12, "unsettled"),
+        (40, "not removed"),
+    ],
 )
 def test_the_loss_of_accuracy_is_judged_by_its_interval(methods, monkeypatch, wrong, outcome):
     right = np.ones(1_000, dtype=bool)

@@ -50,7 +50,7 @@ NAMED = {
 }
 #: What Fairlearn calls what groups are compared with.
 METHODS = {"between_groups": "each other", "to_overall": "overall"}
-TABLES = pytest.mark.parametrize("count", [25, pytest.param(200, marks=pytest.mark.slow)])
+TABLES = pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
 #: scikit-learn's warnings of undefined scores, which it replaces by 0.
 UNDEFINED = "ignore:y_pred contains classes not in y_true", "ignore:A single label was found"
 

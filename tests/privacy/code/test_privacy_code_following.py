@@ -16,6 +16,8 @@ from trivet.errors import UsageError
 from trivet.privacy import audit_code, claims
 
 DATA = [0.1, 0.5, 0.7, 0.3, 0.2]
+#: Enough where every neighbour shows the same.
+FEW = {"runs": 1, "neighbours": 8}
 rng = np.random.default_rng(5)
 
 
@@ -102,46 +104,51 @@ class Holder:
 HOLDER = Holder()
 
 
+QUICK = [
+    in_place,
+    into_one_cell,
+    as_json,
+    a_column,
+    drawn_until_positive,
+    set_into_noise,
+    by_scipy,
+    by_math,
+    of_a_holder,
+    lambda rows: (len(rows) + np.random.laplace(0, 1, 1))[0],  # noqa: NPY002 - whose code does so
+    lambda rows: max(0, len(rows) + rng.laplace(), 1),
+    lambda rows: np.concatenate([len(rows) + rng.laplace(size=1), rng.laplace(size=2)]).reshape(3, 1).T,
+]
+MORE = [
+    started_with_noise,
+    by_scipy_discrete,
+    of_a_seeded_state,
+    lambda rows: f"{len(rows) + rng.laplace():.2f}",
+    lambda rows: np.round(len(rows) + rng.laplace(), 1),
+    lambda rows: int(len(rows) + rng.laplace()),
+    lambda rows: sum([len(rows) + rng.laplace()]),
+    lambda rows: np.exp(np.array([len(rows)]) + rng.laplace(size=1)),
+    lambda rows: np.where(True, len(rows) + rng.laplace(), 0),
+    lambda rows: np.array([len(rows), 0.0])[::-1] + rng.laplace(size=2),
+    lambda rows: np.stack([np.array([len(rows)]) + rng.laplace(size=1), rng.laplace(size=1)]).sum(axis=1),
+    lambda rows: 2 * (total(rows) + random.expovariate(1.0) - random.expovariate(1.0)) / 3,
+    lambda rows: np.add(np.array([len(rows)]), rng.laplace(size=1), out=np.zeros(1)),
+]
+
+
 @pytest.mark.parametrize(
     "release",
-    [
-        in_place,
-        into_one_cell,
-        as_json,
-        started_with_noise,
-        a_column,
-        drawn_until_positive,
-        set_into_noise,
-        by_scipy,
-        by_scipy_discrete,
-        by_math,
-        of_a_seeded_state,
-        of_a_holder,
-        lambda rows: f"{len(rows) + rng.laplace():.2f}",
-        lambda rows: (len(rows) + np.random.laplace(0, 1, 1))[0],  # noqa: NPY002 - whose code does so
-        lambda rows: np.round(len(rows) + rng.laplace(), 1),
-        lambda rows: int(len(rows) + rng.laplace()),
-        lambda rows: sum([len(rows) + rng.laplace()]),
-        lambda rows: np.exp(np.array([len(rows)]) + rng.laplace(size=1)),
-        lambda rows: max(0, len(rows) + rng.laplace(), 1),
-        lambda rows: np.where(True, len(rows) + rng.laplace(), 0),
-        lambda rows: np.concatenate([len(rows) + rng.laplace(size=1), rng.laplace(size=2)]).reshape(3, 1).T,
-        lambda rows: np.array([len(rows), 0.0])[::-1] + rng.laplace(size=2),
-        lambda rows: np.stack([np.array([len(rows)]) + rng.laplace(size=1), rng.laplace(size=1)]).sum(axis=1),
-        lambda rows: 2 * (total(rows) + random.expovariate(1.0) - random.expovariate(1.0)) / 3,
-        lambda rows: np.add(np.array([len(rows)]), rng.laplace(size=1), out=np.zeros(1)),
-    ],
+    [*QUICK, *(pytest.param(release, marks=pytest.mark.slow) for release in MORE)],
     ids=lambda release: release.__name__,
 )
 def test_what_is_spent_is_exact_however_noise_is_used(release):
-    found = audit_code(release, DATA, epsilon=1, runs=1, neighbours=8)
+    found = audit_code(release, DATA, epsilon=1, **FEW)
     assert found.verdict == "consistent", found.reason
     assert found.epsilon_seen == pytest.approx(1, rel=1e-6)
-    assert audit_code(release, DATA, epsilon=0.99, runs=1, neighbours=8).verdict == "violates"
+    assert audit_code(release, DATA, epsilon=0.99, **FEW).verdict == "violates"
 
 
 def test_the_same_noisy_value_is_paid_for_once():
-    assert audit_code(said_in_four_ways, DATA, epsilon=1).epsilon_seen == pytest.approx(1)
+    assert audit_code(said_in_four_ways, DATA, epsilon=1, **FEW).epsilon_seen == pytest.approx(1)
 
 
 def test_noise_that_is_used_twice_cancels_out():
@@ -149,7 +156,7 @@ def test_noise_that_is_used_twice_cancels_out():
         noise = rng.laplace()
         return len(rows) + noise, 2 * len(rows) + noise
 
-    found = audit_code(release, DATA, epsilon=5)
+    found = audit_code(release, DATA, epsilon=5, **FEW)
     assert found.verdict == "violates"
     assert "cancels out" in found.reason
 
@@ -160,8 +167,8 @@ def test_gaussians_that_are_shared_are_separated_by_algebra():
         return len(rows) + one + two, one - two
 
     # The sum has variance 2, and the difference is independent of it.
-    found = audit_code(release, DATA, epsilon=4, delta=1e-5)
-    plain = audit_code(lambda rows: len(rows) + rng.normal(scale=2**0.5), DATA, epsilon=4, delta=1e-5)
+    found = audit_code(release, DATA, epsilon=4, delta=1e-5, **FEW)
+    plain = audit_code(lambda rows: len(rows) + rng.normal(scale=2**0.5), DATA, epsilon=4, delta=1e-5, **FEW)
     assert found.verdict == plain.verdict == "consistent"
     assert found.epsilon_seen == pytest.approx(plain.epsilon_seen)
 
@@ -173,8 +180,8 @@ def test_correlated_gaussians_cost_what_their_covariance_says():
         return rng.multivariate_normal([len(rows), 0.0], covariance)
 
     mu = np.linalg.inv(covariance)[0, 0] ** 0.5
-    alike = audit_code(lambda rows: len(rows) + rng.normal(scale=1 / mu), DATA, epsilon=9, delta=1e-5)
-    found = audit_code(release, DATA, epsilon=9, delta=1e-5)
+    alike = audit_code(lambda rows: len(rows) + rng.normal(scale=1 / mu), DATA, epsilon=9, delta=1e-5, **FEW)
+    found = audit_code(release, DATA, epsilon=9, delta=1e-5, **FEW)
     assert found.epsilon_seen == pytest.approx(alike.epsilon_seen)
 
 
@@ -191,7 +198,7 @@ def test_correlated_gaussians_cost_what_their_covariance_says():
     ],
 )
 def test_what_is_not_followed_is_unknown_and_never_fine(release):
-    found = audit_code(release, DATA, epsilon=0.9, runs=2)
+    found = audit_code(release, DATA, epsilon=0.9, runs=2, neighbours=8)
     assert found.verdict == "unknown"
     assert found.epsilon_seen is None
     assert found.not_followed
@@ -206,7 +213,7 @@ def test_code_without_noise_is_unknown_where_no_number_of_runs_refutes_the_claim
 
 
 def test_a_raw_number_beside_a_noisy_one_is_found():
-    found = audit_code(lambda rows: (len(rows) + rng.laplace(), max(rows)), DATA, epsilon=1)
+    found = audit_code(lambda rows: (len(rows) + rng.laplace(), max(rows)), DATA, epsilon=1, **FEW)
     assert found.verdict == "violates"
     assert {finding.kind for finding in found.findings} == {"answer"}
 

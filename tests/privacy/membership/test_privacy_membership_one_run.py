@@ -117,8 +117,15 @@ def test_guessing_shows_a_leak_at_most_as_often_as_the_level_says(guesses):
     assert shown <= binom.ppf(0.999, repetitions, 0.05)
 
 
-@pytest.mark.parametrize("epsilon", [0.5, 2.0])
-@pytest.mark.parametrize("guesses", [None, 300])
+@pytest.mark.parametrize(
+    ("epsilon", "guesses"),
+    [
+        (2.0, None),
+        (0.5, 300),
+        pytest.param(0.5, None, marks=pytest.mark.slow),
+        pytest.param(2.0, 300, marks=pytest.mark.slow),
+    ],
+)
 def test_a_training_that_is_private_is_not_accused_more_often_than_the_level_allows(epsilon, guesses):
     # Randomised response tells each coin truly with e^eps / (1 + e^eps): the theorem's worst case.
     rng = np.random.default_rng(1)

@@ -19,7 +19,7 @@ from trivet.privacy.releases.ledger import charge_of, create_ledger, open_ledger
 from trivet.privacy.releases.releasing import release
 
 #: Processes that are killed, two of three among releases.
-KILLS = 12
+KILLS = 6
 
 LOOP = Path(__file__).with_name("release_in_a_loop.py")
 
