@@ -88,7 +88,6 @@ def test_the_gate_judges_the_audit_where_the_policy_changed(project):
     assert "trivet run" not in done.stdout  # before a push only
 
 
-@pytest.mark.slow
 def test_a_policy_that_is_none_is_no_breach(project):
     (project / "audit.toml").write_text("[policy]\nrequire = ['no such place']\n")
     called("git", "add", "-A", cwd=project)
