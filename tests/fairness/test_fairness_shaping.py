@@ -1,5 +1,7 @@
 """Tests of groups that are made of a table's columns, and of rows that are left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -310,7 +312,9 @@ def test_rows_without_a_score_are_left_out_before_the_cut_is_placed(tmp_path):
 
 def test_with_nothing_missing_the_option_changes_nothing(tmp_path):
     path = write(tmp_path, "sex,p\nf,1\nf,0\nm,1\nm,0\n")
-    assert audited(path, "sex", missing_outcome="drop") == audited(path, "sex")
+    found = audited(path, "sex", missing_outcome="drop")
+    assert [each.name for each in found.settings] == ["missing_outcome"]
+    assert replace(found, settings=()) == audited(path, "sex")
 
 
 def test_rows_that_lines_stand_for_are_counted_where_their_outcome_is_missing(tmp_path):

@@ -166,7 +166,7 @@ def test_disparities_of_random_tables(count):
         # By the other method each time: Fairlearn takes 10 ms for each figure of a few dozen rows.
         method = tuple(METHODS)[number % 2]
         compared += assert_named_agree(labels, predictions, groups, table, [method])
-    assert compared > 5 * count
+    assert compared > 4 * count
 
 
 def test_recall_is_the_true_positive_rate():
