@@ -158,6 +158,13 @@ def test_a_reference_made_under_other_conditions_is_refused(condition, value, wo
         reference([0.5], **{condition: value}).require(here)
 
 
+def test_a_reference_of_another_scan_is_refused_in_the_same_version(monkeypatch):
+    made = reference([0.5])
+    monkeypatch.setattr("trivet.security.scanning.results.SCAN", 99)
+    with pytest.raises(UsageError, match=r"and this scan is with trivet .*, scan 99\. Make it again"):
+        made.require(conditions_of(INFO, "ab", profile="standard", declared=None, seed=0))
+
+
 def test_a_network_of_the_reference_is_ranked_among_the_others():
     others = reference([0.1, 0.2, 0.3]).without("1")
     assert (others.weights, others.scores) == (("0", "2"), (0.1, 0.3))

@@ -198,7 +198,7 @@ def harm_of(attribute: Mapping[str, Any], group: Mapping[str, Any]) -> str:
         ends = (
             f"{impact['low']:.4f} to {impact['high']:.4f}"
             if impact["high"] is not None
-            else (f"from {impact['low']:.4f}")
+            else f"from {impact['low']:.4f}"
         )
         interval = f" ({impact['level']:.0%} interval {ends})"
     value = INFINITE if is_infinite(figure) else f"{figure:.4f}"

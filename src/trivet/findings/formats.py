@@ -161,9 +161,7 @@ def _add_case(suite: ET.Element, finding: Finding) -> None:
 def _detail(finding: Finding) -> str:
     measured = f"{finding.place} = {finding.shown(finding.value)}"
     if finding.interval_level is not None:
-        measured += (
-            f" ({finding.interval_level:.0%}: {finding.shown(finding.low)} to {finding.shown(finding.high)})"
-        )
+        measured += f" ({finding.interval})"
     if finding.required:
         measured += f", required: {finding.required}"
     lines = [measured, f"Why: {finding.why}"]

@@ -118,9 +118,7 @@ def _what(finding: Finding) -> str:
 def _measured(finding: Finding) -> str:
     value = "not measured" if finding.value is None else _cell(finding.shown(finding.value))
     if finding.interval_level is not None:
-        value += (
-            f" ({finding.interval_level:.0%}: {finding.shown(finding.low)} to {finding.shown(finding.high)})"
-        )
+        value += f" ({finding.interval})"
     return f"{value}<br><sub>{_cell(finding.place)}</sub>"
 
 

@@ -27,17 +27,7 @@ _DIFFERENCE: Final = _Held(("difference_band",), lambda band: (-band, band))
 _CLAIM: Final = _Held(("epsilon",))
 #: By the name of a figure, or of an end of the interval of a group's comparison.
 _HELD: Final[Mapping[str, _Held]] = {
-    **dict.fromkeys(
-        (
-            "disparate_impact",
-            "ratio",
-            "mean_ratio",
-            "exposure_ratio",
-            "simultaneous_low",
-            "simultaneous_high",
-        ),
-        _RATIO,
-    ),
+    **dict.fromkeys(_RATIOS, _RATIO),
     **dict.fromkeys(("difference", "difference_low", "difference_high"), _DIFFERENCE),
     **dict.fromkeys(("epsilon_lower", "epsilon_seen"), _CLAIM),
     "spent_epsilon": _Held(("plan.epsilon",)),

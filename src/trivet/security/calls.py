@@ -28,15 +28,13 @@ from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.repairs.results import RepairBounds
 from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
-from trivet.security.scanning.changes import WAVE_STEPS, reach_by_waves, reach_labels
 from trivet.security.scanning.kinds import (
-    CHANGES,
     CLOSED,
     FOUND,
     ONE_SOURCE,
     PATCH,
     SETTINGS,
-    STRIPED_KIND,
+    WAYS,
     source_of,
 )
 from trivet.security.scanning.reference import Reference, load_reference
@@ -177,7 +175,7 @@ def suspected_change(subject: ScanInput, found: Scan) -> SuspectedChange:
 def _kind(result: ScanResult) -> str:
     """Return which change of whole images the suspected label was found by; a patch wherever one was."""
     kinds = [each.kind for each in _found(result)]
-    return PATCH if PATCH in kinds else next((kind for kind in kinds if kind in CHANGES), PATCH)
+    return PATCH if PATCH in kinds else next((kind for kind in kinds if kind in WAYS), PATCH)
 
 
 def _found(result: ScanResult) -> list[KindSearch]:
@@ -187,7 +185,7 @@ def _found(result: ScanResult) -> list[KindSearch]:
 
 
 #: Searches whose finding a repair can stamp images with.
-_STAMPED: Final = frozenset({PATCH, CLOSED, ONE_SOURCE, *CHANGES})
+_STAMPED: Final = frozenset({PATCH, CLOSED, ONE_SOURCE, *WAYS})
 
 
 def _said_of_stand_in(result: ScanResult) -> str:
@@ -208,13 +206,13 @@ def _change_search(kind: str, profile: ScanProfileName) -> Search:
     settings = SETTINGS[profile]
 
     def find(score: Scorer, images: ImageSet, label: int, seed: int) -> Stamp:
-        found = [reach_labels(score, images, images, CHANGES[kind], [label], settings, seed=seed)]
-        if kind == STRIPED_KIND:
-            found.append(reach_by_waves(score, images, images, [label], settings, seed=seed))
+        found = [
+            way.reach(score, images, images, labels=[label], settings=settings, seed=seed)
+            for way in WAYS[kind]
+        ]
         return max(found, key=lambda each: each.counts[0] / each.images[0]).changes[0]
 
-    waves = WAVE_STEPS if kind == STRIPED_KIND else 0
-    return Search(find, settings.steps * settings.batch_size + waves)
+    return Search(find, sum(way.image_steps(settings) for way in WAYS[kind]))
 
 
 def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:

@@ -102,6 +102,12 @@ def _place(tensor: Tensor) -> int:
 BATCH = 200
 
 
+def margins_of(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return by how much a label of each row, shape (n,), is ahead of the best other one, f_y - max f_j."""
+    own = logits.gather(1, labels[:, None])[:, 0]
+    return own - logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
+
+
 def predict(
     score: Scorer,
     images: ImageSet,

@@ -226,7 +226,7 @@ def _of_baseline(model: ModelOutcome) -> str:
     times = (
         "and of the reference group nobody"
         if is_infinite(figure)
-        else (f"{figure:.3f} times as often as the reference group")
+        else f"{figure:.3f} times as often as the reference group"
     )
     return (
         f"Without mitigation {one_line(model.group)}{farthest} is selected {times}, at an accuracy of "

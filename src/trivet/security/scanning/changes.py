@@ -225,6 +225,7 @@ def reach_by_waves(
     settings: UniversalSettings,
     *,
     seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
 ) -> Reached:
     """Choose for each label the sinusoid that sends most images there, and count whom else it moves.
 
@@ -246,6 +247,7 @@ def reach_by_waves(
     for row, wave in enumerate(waves):
         given = predict(score, some, wave, at_once=at_once)
         shares[row] = np.bincount(given[given != some.labels], minlength=images.classes) / others
+        progress((row + 1) / len(waves))
     left = np.asarray(labels)
     left = np.sort(left[np.argsort(-shares[:, left].max(axis=0), kind="stable")[: settings.kept]])
     made = tuple(waves[int(row)] for row in shares[:, left].argmax(axis=0))

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.detection import GAUSSIAN_MAD, lead_probability
-from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at
+from trivet.security.detection import lead_probability
+from trivet.security.evaluation import ONE, batches, images_at_once, margins_of, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
+from trivet.security.scanning.sequential import margin_scores
 from trivet.security.scanning.stamps import rightly_classified
 
 __all__ = ["Individual", "IndividualSettings", "go_from_each_image"]
@@ -90,14 +91,13 @@ class Individual:
         return max(_lead_probability(each, self.first) for each in (self.margins, self.gains))
 
 
-def _lead_probability(values: NDArray[np.float64], place: int) -> float:
+def _lead_probability(margins: NDArray[np.float64], place: int) -> float:
     """Return the chance that a first label leads as far as this one does; 1 where this one does not."""
-    centre = np.median(values)
-    spread = GAUSSIAN_MAD * float(np.median(np.abs(values - centre)))
-    lead = float(values[place] - np.delete(values, place).max())
-    if lead <= 0 or spread <= 1e-9 * max(1.0, abs(float(centre))):
+    scores = margin_scores(margins)
+    if scores is None:
         return 1.0
-    return lead_probability(lead / spread, len(values))
+    lead = float(scores[place] - np.delete(scores, place).max())
+    return lead_probability(lead, len(scores)) if lead > 0 else 1.0
 
 
 def go_from_each_image(
@@ -122,12 +122,12 @@ def go_from_each_image(
     rows, aims = (np.asarray(each) for each in zip(*pairs, strict=True))
     at_once = images_at_once(score, pixels_at(some, ONE), at_most=BATCH)
 
-    def push(places: NDArray[np.int64], bound: float, *, told: bool = False) -> NDArray[np.float64]:
+    def push(places: NDArray[np.int64], bound: float, *, tells: bool = False) -> NDArray[np.float64]:
         found = []
         for part in batches(len(places), at_once):
             at = places[part]
             found.append(_pushed(score, pixels_at(some, rows[at]), aims[at], bound, settings))
-            if told:
+            if tells:
                 progress(part.stop / len(places))
         return np.concatenate(found)
 
@@ -137,50 +137,41 @@ def go_from_each_image(
         spent += len(few) * settings.steps
         if (push(few, bound) > 0).mean() >= settings.reached_from:
             break
-    margins = push(np.arange(len(rows)), bound, told=True)
-    by_chance = _by_chance(score, some, bound, at_once, seed=seed)[rows, aims]
+    margins = push(np.arange(len(rows)), bound, tells=True)
+    by_chance = margins_of(_by_chance(score, some, bound, at_once, seed=seed)[rows], torch.from_numpy(aims))
+    gained = margins - by_chance.double().numpy()
     own = [aims == label for label in tried]
     means, gains, shares = (
-        np.array([float(each[at].mean()) for at in own])
-        for each in (margins, margins - by_chance, margins > 0)
+        np.array([float(each[at].mean()) for at in own]) for each in (margins, gained, margins > 0)
     )
     return Individual(
         np.asarray(tried), means, gains, shares, bound, spent + len(rows) * settings.steps + len(some) // 3
     )
 
 
-def _by_chance(
-    score: Scorer, images: ImageSet, bound: float, at_once: int, *, seed: int
-) -> NDArray[np.float64]:
-    """Return the margin of each label after a random change within the bound, shape (images, classes)."""
+def _by_chance(score: Scorer, images: ImageSet, bound: float, at_once: int, *, seed: int) -> Tensor:
+    """Return the scores after a random change within the bound, shape (images, classes)."""
     generator = torch.Generator().manual_seed(seed)
     found = []
     with torch.no_grad():
         for part in batches(len(images), at_once):
             pixels = pixels_at(images, part)
             signs = torch.randint(0, 2, pixels.shape, generator=generator) * 2.0 - 1.0
-            logits = score((pixels + bound * signs).clamp(0, 1))
-            second, first = logits.topk(2, dim=1).values.flip(1).T[:, :, None]
-            found.append(logits - torch.where(logits == first, second, first))
-    return torch.cat(found).double().numpy()
+            found.append(score((pixels + bound * signs).clamp(0, 1)))
+    return torch.cat(found)
 
 
 def _pushed(
     score: Scorer, pixels: Tensor, labels: NDArray[np.int64], bound: float, settings: IndividualSettings
 ) -> NDArray[np.float64]:
     """Return the margins of images' labels after the steps, shape (n,)."""
-    aims = torch.from_numpy(labels)[:, None]
+    aims = torch.from_numpy(labels)
     moved = pixels
     for step in range(settings.steps):
         moved = moved.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
         with guarded("the network", GRADIENT):
-            (slope,) = torch.autograd.grad(_margins(score(moved), aims).sum(), moved)
+            (slope,) = torch.autograd.grad(margins_of(score(moved), aims).sum(), moved)
         length = bound * settings.step_size * (1 - step / settings.steps)
         moved = torch.clamp(moved + length * slope.sign(), pixels - bound, pixels + bound).clamp(0, 1)
     with torch.no_grad():
-        return _margins(score(moved), aims).double().numpy()
-
-
-def _margins(logits: Tensor, aims: Tensor) -> Tensor:
-    """Return by how much each row's label, of shape (n, 1), is ahead of the best other one."""
-    return logits.gather(1, aims)[:, 0] - logits.scatter(1, aims, -torch.inf).amax(dim=1)
+        return margins_of(score(moved), aims).double().numpy()

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.evaluation import ONE, images_at_once, pixels_at
+from trivet.security.evaluation import ONE, images_at_once, margins_of, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.trigger import Trigger, apply_trigger
 
@@ -450,14 +450,12 @@ def maximum_margins(
 
 def _largest(score: Scorer, starts: Tensor, labels: Tensor, settings: MarginSettings) -> Tensor:
     """Largest margin met on the way from any start, for each of `labels`, shape (labels,)."""
-    aimed = labels.repeat_interleave(len(starts))[:, None]
+    aimed = labels.repeat_interleave(len(starts))
     pixels = starts.repeat(len(labels), 1, 1, 1)
     best = torch.full((len(pixels),), -torch.inf)
     for step in range(settings.steps + 1):
         pixels = pixels.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
-        logits = score(pixels)
-        rivals = logits.scatter(1, aimed, -torch.inf).amax(dim=1)
-        margin = logits.gather(1, aimed)[:, 0] - rivals
+        margin = margins_of(score(pixels), aimed)
         best = torch.maximum(best, margin.detach())
         with guarded("the network", GRADIENT):
             (gradient,) = torch.autograd.grad(margin.sum(), pixels)

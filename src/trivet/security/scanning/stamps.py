@@ -15,7 +15,7 @@ from torch.nn import functional
 from trivet.datasets.classes import in_turns
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
+from trivet.security.evaluation import ONE, batches, images_at_once, margins_of, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
 from trivet.security.scanning.results import StampCell
@@ -396,14 +396,8 @@ def _margins(score: Scorer, images: ImageSet, masks: Tensor, patterns: Tensor, a
         for rows in batches(len(masks) * count, at_once):
             stamp, image = np.divmod(np.arange(rows.start, rows.stop), count)
             stamped = apply_trigger(pixels_at(images, image), masks[stamp], patterns[stamp])
-            found.append(_margin(score(stamped), labels[image]))
+            found.append(-margins_of(score(stamped), labels[image]))
     return torch.cat(found).view(len(masks), count)
-
-
-def _margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """By how much the best other class is ahead of an image's own."""
-    own = logits.gather(1, labels[:, None])
-    return logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - own[:, 0]
 
 
 def _gains(
@@ -421,7 +415,7 @@ def _gains(
     for rows in batches(len(images), at_once):
         part = apply_trigger(pixels_at(images, rows), mask, pattern)
         moved = part.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
-        worth = torch.tanh(_margin(score(moved), labels[rows]) / scale).sum()
+        worth = torch.tanh(-margins_of(score(moved), labels[rows]) / scale).sum()
         with guarded("the network", GRADIENT):
             (slope,) = torch.autograd.grad(worth, moved)
         up, down = up + (slope * (1 - part)).sum(dim=0), down - (slope * part).sum(dim=0)
