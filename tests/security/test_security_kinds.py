@@ -1,6 +1,7 @@
 """Searches for triggers that are no patch, on networks whose backdoor is written down, not trained."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,10 +28,10 @@ from trivet.security.scanning.changes import (
 from trivet.security.scanning.closed import opened
 from trivet.security.scanning.individual import Individual, IndividualSettings, go_from_each_image
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
-from trivet.security.scanning.results import KindSearch, StampCell
-from trivet.security.scanning.scan import scan, strip_of
+from trivet.security.scanning.results import DetectorResult, KindSearch, StampCell
+from trivet.security.scanning.scan import _judged_with, scan, strip_of
 from trivet.security.scanning.search import MarginSettings, maximum_margins
-from trivet.security.scanning.sequential import odds_over
+from trivet.security.scanning.sequential import Evidence, judge_scan, odds_over
 from trivet.security.scanning.stamps import (
     SourceSettings,
     SourceStamp,
@@ -218,6 +219,17 @@ def test_a_sinusoid_that_no_gradient_leads_to_is_found_where_it_sends_nearly_all
         assert (striped.looked_for, striped.label) == (WAVE_WORDS, TARGET)
     else:
         assert striped.outcome == "not found"
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("spread", "backdoored"), ("image-dependent", "suspicious")])
+def test_a_label_that_changes_of_single_images_go_into_does_not_stand_apart(kind, verdict):
+    """Other labels are reached by such changes too: with both methods, no effect and a small p-value."""
+    opinions = tuple(DetectorResult(name, TARGET, 9.0, 1e-5, 1e-5) for name in ("inversion", "margin"))
+    evidence = {TARGET: Evidence(label=TARGET, asr=0.99, agreed=True, norm_gap=1.0, margin_gap=1.0)}
+    hit = KindSearch(kind, "a change", "found", TARGET, 0.9, 0.1, 0, 2.0)
+    scanned = SimpleNamespace(opinions=opinions, p_value=1e-4)
+    judged = _judged_with([hit], judge_scan(opinions, evidence, 1e-4), scanned, evidence)
+    assert (judged.verdict, judged.label) == (verdict, TARGET)
 
 
 def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):
