@@ -5,6 +5,7 @@ import pytest
 from example_audits import changed
 from example_records import example_own_record, example_record
 from trivet.comparison import measured
+from trivet.comparison.compare import value_text
 from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_in, is_asked, share_of
 from trivet.fairness import share_interval
 from trivet.policy.places import values_at
@@ -93,3 +94,10 @@ def test_what_is_asked_of_predictions_is_a_setting_for_given_ones_and_for_a_fitt
     place = f"fairness.{audit}.{setting}"
     assert is_asked(tuple(place.split(".")))
     assert values_at(place.replace("attributes", "attributes.*").replace("measures", "measures.*"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), ("", "-"), (0, "0"), (False, "no"), (float("inf"), "infinite")]
+)
+def test_a_side_without_a_value_is_a_dash(value, text):
+    assert value_text(value) == text

@@ -212,7 +212,7 @@ def value_text(value: Any, bounds: Sequence[float] = ()) -> str:
     Of a SHA-256 digest the beginning stands, which tells two of them apart. A number has as many digits more
     as its comparison with bounds needs.
     """
-    if value is None:
+    if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
