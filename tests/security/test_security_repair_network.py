@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from typing import get_args
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy_images
 from scipy.stats import binomtest
+from torch.nn import functional
 
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import Trigger, attack_rates, attack_success_rate, clean_accuracy
@@ -24,10 +26,12 @@ from trivet.security.repairs import (
     register,
     repair_method,
     repair_network,
+    repairing,
     unlearn,
 )
 from trivet.security.repairs import methods as methods_file
 from trivet.security.repairs.repairing import accuracy_loss
+from trivet.security.repairs.squares import leading_square, working_squares
 from trivet.security.settings import MethodName
 
 WORKING, HELD_OUT = toy_images(600, seed=2), toy_images(500, seed=3)
@@ -189,6 +193,48 @@ def test_a_reconstruction_that_misses_the_true_trigger_does_not_pass(methods):
     loose = replace(RepairBounds(), asr=1.01)
     found = repair(trigger=elsewhere, bounds=replace(loose, asr=0.9999), true_trigger=TRIGGER)
     assert "the attacker's own trigger still succeeds" in found.result.attempts[0].reason
+    assert not found.result.removed
+
+
+def answering(square):
+    """Return a network that has no other backdoor than an exact square."""
+    rows, columns = np.nonzero(square.mask[0])
+    wanted = torch.from_numpy(square.pattern[0, rows, columns])
+
+    def score(pixels):
+        corners = pixels[:, 0].unflatten(1, (2, 6)).unflatten(3, (2, 6)).mean(dim=(2, 4)).flatten(1)
+        on = (pixels[:, 0, rows, columns] == wanted).all(dim=1)
+        return corners + 1e3 * on[:, None] * functional.one_hot(torch.tensor(TARGET), 4)
+
+    return score
+
+
+@pytest.mark.parametrize("value", [1.0, 0.0])
+def test_squares_at_the_place_of_a_patch_name_the_one_that_the_network_answers_to(value):
+    square = Trigger.square(row=4, column=5, size=3, value=value, shape=SHAPE)
+    patch = Trigger.square(row=3, column=4, size=5, value=0.4, shape=SHAPE)
+    working = working_squares(answering(square), WORKING, patch, TARGET)
+    assert np.array_equal(working[0].mask, square.mask)
+    assert (working[0].pattern == value).all()
+    lead = leading_square(answering(square), WORKING, HELD_OUT, patch, TARGET)
+    assert (lead.success, lead.without) == (1, pytest.approx(0, abs=0.05))
+    elsewhere = Trigger.square(row=0, column=0, size=2, value=0.4, shape=SHAPE)
+    assert working_squares(answering(square), WORKING, elsewhere, TARGET) == []
+
+
+def test_a_repair_that_leaves_a_plain_square_at_work_does_not_pass(methods, monkeypatch):
+    """The reconstruction is dark, so it no longer works; the square that the attacker stamped does."""
+
+    def deaf(case, *, seed, progress):
+        monkeypatch.setattr(repairing, "attack_rates", lambda *_a: (0.0, 1.0))
+        return Repaired(case.model, "nothing", 0)
+
+    methods(("deaf", deaf))
+    found = repair()
+    reason = found.result.attempts[0].reason
+    assert re.fullmatch(
+        r"a plain square at the trigger's place still sends [89]\d\.\d% to the label.*", reason
+    )
     assert not found.result.removed
 
 

@@ -30,6 +30,7 @@ from trivet.security.repairs.results import (
     RepairedRate,
     RepairResult,
 )
+from trivet.security.repairs.squares import leading_square
 from trivet.security.repairs.training import Repaired, RepairInput, Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.trigger import Stamp, Trigger
@@ -138,6 +139,8 @@ class Judge:
             reasons.append(
                 f"clean accuracy falls by {points(loss)}, beyond the bound of {100 * bounds.accuracy_loss:g}"
             )
+        if not reasons and isinstance(self.case.trigger, Trigger):
+            reasons += self._squares(treatment.model, self.case.trigger)
         verdict = None
         if self.rescan is not None and not reasons:
             try:
@@ -166,6 +169,20 @@ class Judge:
             unstamped=RepairedRate(before.unstamped, after.unstamped),
             relearning=None if reasons else self._relearning(treatment.model, attacked),
         )
+
+    def _squares(self, model: Classifier, trigger: Trigger) -> list[str]:
+        """Return as a reason that a plain square at the trigger's place still leads to the label."""
+        case, bounds = self.case, self.bounds
+        found = leading_square(self.score(model), case.images, self.attacked, trigger, case.target)
+        rise, other = found.success - found.without, max(found.other, 0.0)
+        if rise - other < bounds.true_trigger_asr:
+            return []
+        said = (
+            f"a plain square at the trigger's place still sends {found.success:.1%} to the label, "
+            f"{100 * rise:.1f} points more than go there without it; for any other label squares add at most "
+            f"{100 * other:.1f} points"
+        )
+        return [said]
 
     def _relearning(self, model: Classifier, attacked: Callable[[], Known]) -> Relearning | None:
         """Return what comes back; None of a network that cannot be trained."""

@@ -16,9 +16,10 @@ from trivet.security.device import device_of
 from trivet.security.evaluation import pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
+from trivet.security.repairs.squares import working_squares
 from trivet.security.repairs.training import Search, finished, shifted, trainable_copy
 from trivet.security.scanning.search import SearchSettings, TriggerSearch
-from trivet.security.trigger import Stamp
+from trivet.security.trigger import Stamp, Trigger
 from trivet.work.device import seeded
 
 __all__ = ["PATCH_SEARCH", "UnlearningSettings", "unlearn", "unlearn_in_rounds"]
@@ -184,7 +185,8 @@ def unlearn_in_rounds(
     """Unlearn, reconstruct what the copy still answers to, and return one that unlearned all of it.
 
     A reconstructed trigger covers only a part of what the network answers to: one round can
-    silence the reconstruction and leave the attacker's own trigger at work.
+    silence the reconstruction and leave the attacker's own trigger at work. So plain squares at the place of
+    a reconstructed patch that still lead to the label are unlearned as well.
 
     Parameters
     ----------
@@ -203,8 +205,11 @@ def unlearn_in_rounds(
     """
     triggers: list[Stamp] = [trigger]
     for turn, settings in enumerate(rounds):
+        score = contract.bind(freeze(model))
         if turn:
-            triggers.append(search.find(contract.bind(freeze(model)), images, target, seed + turn))
+            triggers.append(search.find(score, images, target, seed + turn))
+        if isinstance(trigger, Trigger):
+            triggers += working_squares(score, images, trigger, target)
         model = unlearn(
             model,
             contract,
