@@ -312,7 +312,6 @@ def _when(audit: FoundAudit) -> str:
     return audit.started or one_line(audit.folder.as_posix(), limit=NAME)
 
 
-INDEX: Final = "index.html"
 #: By which an index is known again, so that no other page is ever written over.
 GENERATOR: Final = '<meta name="generator" content="trivet view">'
 #: Bytes of a page in which its generator is looked for.
