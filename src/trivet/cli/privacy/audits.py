@@ -4,16 +4,18 @@ import json as json_text
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
-from rich.table import Table
 
+from trivet.audit import Progress
 from trivet.cli.options import Json, RandomSeed, Workers, command
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import (
+    figures_table,
+    verdict_text,
+)
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.settings import ModelOptions
@@ -27,8 +29,6 @@ __all__ = ["audit_mechanism", "audit_model", "from_json"]
 
 if TYPE_CHECKING:
     from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
-
-RESULT = "mechanism.json"
 
 
 @command
@@ -75,25 +75,30 @@ def audit_mechanism(
                 f"both inputs are {one_line(json_text.dumps(first))}; expected two that differ, such as "
                 "--inputs 0 1."
             )
-    if out is not None:
-        prepare_folder(out, RESULT, "mechanism.html")
-    function = load_callable(mechanism, role="mechanism")
-    started = perf_counter()
-    with report_progress() as progress:
-        found = audit(
-            function,
+
+    def run(progress: Progress) -> "MechanismAudit":
+        return audit(
+            load_callable(mechanism, role="mechanism"),
             neighbours=None if queries is not None else pairs,
             queries=queries,
             name=mechanism,
             progress=lambda step, share: progress("audit", step, share),
             **vars(settings),
         )
-    seconds = perf_counter() - started
-    files = () if out is None else _write(found, out)
-    if json:
-        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        _print(found, seconds, files)
+
+    found = carry_out(
+        run,
+        _print,
+        "MECHANISM",
+        leg="audit",
+        files=("mechanism.json", "mechanism.html"),
+        out=out,
+        json=json,
+        timed=lambda found: (
+            f"{found.trials} answers on each input, {found.testing_trials} of them to test "
+            f"{found.events_tested} events out of {found.events_proposed};"
+        ),
+    )
     return 1 if found.verdict == VIOLATES else 0
 
 
@@ -112,18 +117,8 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import MECHANISM, write_with_result  # noqa: PLC0415 - draws, so it is heavy
-
-    return write_with_result(MECHANISM, found, out)
-
-
-def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> None:
-    console = results_console()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("event")
-    for heading in ("on A", "on B", "epsilon ≥"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _print(found: "MechanismAudit", console: "Console") -> None:
+    table = figures_table("event", "on A", "on B", "epsilon ≥")
     for finding in found.findings:
         on_a, on_b = _by_input(finding)
         mark = "▸ " if finding.epsilon_lower > found.epsilon else "  "
@@ -139,11 +134,6 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
     console.print(f"{told} {claim}. {escape(found.reason)}")
     console.print(escape(found.limits))
-    console.print(
-        f"{found.trials} answers on each input, {found.testing_trials} of them to test "
-        f"{found.events_tested} events out of {found.events_proposed}; {seconds:.1f} s."
-    )
-    print_files(console, files)
 
 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:
@@ -203,13 +193,14 @@ def audit_model(
         raise UsageError(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
-    if out is not None:
-        prepare_folder(out, MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html")
-    started = perf_counter()
-    with report_progress() as progress:
+    owner: str | None = None
+
+    def run(progress: Progress) -> "AuditedModel":
+        nonlocal owner
         progress("audit", "loading", None)
         subject = load_subject(table, settings, seed=seed)
-        found = attack_subject(
+        owner = subject.owner
+        return attack_subject(
             subject,
             settings,
             estimator=STUDY_MODELS.get(model, model),
@@ -218,18 +209,18 @@ def audit_model(
             seed=seed,
             progress=lambda step, share: progress("audit", step, share),
         )
-        files: tuple[Path, ...] = ()
-        if out is not None:
-            progress("audit", "pictures and page", None)
-            files = _write_model(found, out)
-    seconds = perf_counter() - started
-    if json:
-        print_json({**asdict(found.result), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        console = results_console()
-        _print_model(found.result, console, owner=subject.owner)
-        print_files(console, files)
-        console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
+
+    found = carry_out(
+        run,
+        lambda found, console: _print_model(found.result, console, owner=owner),
+        _write_model,
+        leg="audit",
+        files=(MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html"),
+        out=out,
+        json=json,
+        document=lambda found: asdict(found.result),
+        timed=lambda found: f"{found.result.shadows} shadow models in",
+    )
     claimed = found.result.claim
     return 1 if found.result.verdict == EXPOSED or (claimed and claimed.verdict == VIOLATES) else 0
 
@@ -301,7 +292,9 @@ def _print_claim(found: "MembershipAudit", console: "Console") -> None:
 
 
 def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:
-    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
+    table = figures_table(
+        "attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates)
+    )
     for each in attacks:
         mark = "▸ " if each.attack == found.best_attack else "  "
         table.add_row(
@@ -314,7 +307,9 @@ def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit"
 
 def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     first = found.groups[0]
-    table = _table(f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all")
+    table = figures_table(
+        f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all"
+    )
     ranked = sorted(
         found.groups, key=lambda row: -1.0 if row.auroc.value is None else row.auroc.value, reverse=True
     )
@@ -329,14 +324,6 @@ def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     console.print(table)
     if len(ranked) > SHOWN_GROUPS:
         console.print(f"{len(ranked) - SHOWN_GROUPS} more groups that are exposed less")
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def _rate(rate: "RateAtFpr") -> str:

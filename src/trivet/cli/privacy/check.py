@@ -5,10 +5,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
 from trivet.cli.options import Json, command
-from trivet.cli.terminal import marked, print_json, results_console
+from trivet.cli.terminal import figures_table, marked, print_json, results_console
 from trivet.errors import UsageError
 from trivet.tables.settings import Reading
 from trivet.wording import one_line
@@ -92,11 +91,7 @@ def _print_check(found: "TableCheck", console: "Console") -> None:
 
 
 def _print_columns(columns: "tuple[ColumnCheck, ...]", console: "Console") -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("column", overflow="fold")
-    table.add_column("cells", overflow="fold")
-    table.add_column("distinct", justify="right")
-    table.add_column("missing", justify="right")
+    table = figures_table("column", "cells", "distinct", "missing", names=2)
     for each in columns[:SHOWN_COLUMNS]:
         kinds = [f"{one.cells:,} {one.kind}" for one in each.cells[:SHOWN_KINDS]]
         kinds += [f"{len(each.cells) - SHOWN_KINDS} more kinds"] * (len(each.cells) > SHOWN_KINDS)
