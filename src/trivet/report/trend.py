@@ -28,18 +28,9 @@ class Point:
 
 
 def small_line(points: Sequence[Point]) -> str:
-    """Draw measurements in the order of their audits as a small line, with all values in words.
+    """Draw measurements, the earliest first, as a small line of SVG with all values in words.
 
-    Parameters
-    ----------
-    points
-        At least one, the earliest first. The axis reaches from the least to the greatest value or end of an
-        interval; nothing begins at zero.
-
-    Returns
-    -------
-    str
-        SVG for use inside HTML. It has no colour of its own and no style.
+    The axis reaches from the least to the greatest value or end of an interval; nothing begins at zero.
     """
     ends = [end for point in points for end in (point.value, point.low, point.high) if end is not None]
     low, span = min(ends), max(ends) - min(ends)

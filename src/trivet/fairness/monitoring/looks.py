@@ -26,14 +26,7 @@ _ORDER: Final = "look"
 
 @dataclass(frozen=True)
 class Look:
-    """Counts at one look.
-
-    Attributes
-    ----------
-    name : What it is called.
-    rows : All its rows.
-    tallies : By group, the rows that the rate is the share of, and how many of them count.
-    """
+    """Counts at one look: by group the rows that the rate is the share of, and how many of them count."""
 
     name: str
     rows: int

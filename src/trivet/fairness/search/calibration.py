@@ -97,15 +97,7 @@ def search_calibration(
     level: float,
     workers: int,
 ) -> CalibrationSearch:
-    """Test the calibration of each subgroup, and of all rows.
-
-    Parameters
-    ----------
-    scored, words
-        Rows, and those that meet each condition, in the order of the scores.
-    conditions
-        What the sets of `words` are called.
-    """
+    """Test the calibration of each subgroup, and of all rows; `conditions` are the names of `words`."""
     everyone = scored.blocks.pack_in_order(np.ones(scored.blocks.rows, dtype=np.bool_))
     members = np.concatenate([np.full((1, 3), NONE), groups.members])
 
