@@ -12,10 +12,7 @@ from rich.markup import escape
 from trivet.audit import Progress
 from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import carry_out
-from trivet.cli.terminal import (
-    figures_table,
-    verdict_text,
-)
+from trivet.cli.terminal import figures_table, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.settings import ModelOptions
@@ -25,10 +22,16 @@ from trivet.wording import one_line, quote
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
 
-__all__ = ["audit_mechanism", "audit_model", "from_json"]
+__all__ = ["audit_mechanism", "audit_model", "from_json", "print_claim"]
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trivet.estimate import Estimate
+    from trivet.privacy.code.results import CodeAudit
     from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
+    from trivet.privacy.membership.audit import AuditedModel
+    from trivet.privacy.membership.results import AttackResult, ClaimAudit, MembershipAudit, RateAtFpr
 
 
 @command
@@ -129,8 +132,13 @@ def _print(found: "MechanismAudit", console: "Console") -> None:
     tried = f" ({found.pattern})" if found.pattern else ""
     tried += f", of {found.pairs} pairs the one that showed most" if found.pairs > 1 else ""
     console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}{tried}.")
+    print_claim(found, console, on=found.name)
+
+
+def print_claim(found: "MechanismAudit | CodeAudit | ClaimAudit", console: "Console", *, on: str) -> None:
+    """Print the verdict on a claimed epsilon, why it is this one, and what it does not show."""
     verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
-    told = verdict_text(tone(found.verdict), verdict, on=found.name)
+    told = verdict_text(tone(found.verdict), verdict, on=on)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
     console.print(f"{told} {claim}. {escape(found.reason)}")
     console.print(escape(found.limits))
@@ -140,13 +148,6 @@ def _by_input(finding: "EventFinding") -> tuple[float, float]:
     p, q = finding.p.value, finding.q.value
     return (p, q) if finding.direction.startswith("A") else (q, p)
 
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from trivet.estimate import Estimate
-    from trivet.privacy.membership.audit import AuditedModel
-    from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
 MODEL_RESULT = "membership.json"
 SCORES = "membership-scores.npz"
@@ -270,7 +271,7 @@ def _print_model(found: "MembershipAudit", console: "Console", *, owner: str | N
     if found.group_statement:
         console.print(escape(found.group_statement))
     if found.claim is not None:
-        _print_claim(found, console)
+        print_claim(found.claim, console, on=one_line(found.model))
     told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
     console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
@@ -279,16 +280,6 @@ def _print_model(found: "MembershipAudit", console: "Console", *, owner: str | N
             whose = f"{quote(owner)} says whose row each is, give --unit {quote(owner)}"
         console.print(escape(f"Each row counts as a person; where {whose}."))
     console.print(escape(found.limits))
-
-
-def _print_claim(found: "MembershipAudit", console: "Console") -> None:
-    claim = found.claim
-    assert claim is not None
-    word = "consistent with" if claim.verdict == CONSISTENT else claim.verdict
-    said = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
-    claimed = f"epsilon {claim.epsilon:g}" + (f", delta {claim.delta:g}" if claim.delta else "")
-    console.print(f"{said} {claimed}. {escape(claim.reason)}")
-    console.print(escape(claim.limits))
 
 
 def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:

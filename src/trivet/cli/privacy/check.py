@@ -12,7 +12,7 @@ from trivet.errors import UsageError
 from trivet.tables.settings import Reading
 from trivet.wording import one_line
 
-__all__ = ["check"]
+__all__ = ["check", "listed"]
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ def check(
     """
     from trivet.privacy.releases.checking import check_table  # noqa: PLC0415 - loads NumPy
 
-    found = check_table(table, columns=_names(column), where=where, reading=reading)
+    found = check_table(table, columns=listed("column", column), where=where, reading=reading)
     if json:
         print_json(asdict(found))
     else:
@@ -60,12 +60,12 @@ def check(
     return int(not found.reads_as_is)
 
 
-def _names(text: str | None) -> tuple[str, ...]:
+def listed(option: str, text: str | None) -> tuple[str, ...]:
     """Split at commas; a name that holds one stands in double quotation marks."""
     try:
         return () if text is None else tuple(next(csv.reader([text], skipinitialspace=True), ()))
     except csv.Error as error:
-        raise UsageError(f"--column is {one_line(text)}; expected A,B,C on one line.") from error
+        raise UsageError(f"--{option} is {one_line(text)}; expected A,B,C on one line.") from error
 
 
 def _print_check(found: "TableCheck", console: "Console") -> None:

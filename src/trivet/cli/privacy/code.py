@@ -9,14 +9,11 @@ from rich.markup import escape
 from trivet.audit import Progress
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import carry_out
-from trivet.cli.privacy.audits import from_json
-from trivet.cli.terminal import (
-    figures_table,
-    verdict_text,
-)
+from trivet.cli.privacy.audits import from_json, print_claim
+from trivet.cli.terminal import figures_table
 from trivet.errors import DataError, UsageError, import_extra
 from trivet.privacy.code.results import CodeSettings
-from trivet.verdict import CONSISTENT, VIOLATES, tone
+from trivet.verdict import VIOLATES
 from trivet.wording import first_line, one_line
 from trivet.work.own_code import load_function
 
@@ -145,11 +142,7 @@ def _print(found: "CodeAudit", console: "Console") -> None:
         console.print(f"not followed: {escape(use)}")
     for note in found.notes:
         console.print(f"note: {escape(note)}")
-    verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
-    words = verdict_text(tone(found.verdict), verdict, on=found.name)
-    claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
-    console.print(f"{words} {claim}. {escape(found.reason)}")
-    console.print(escape(found.limits))
+    print_claim(found, console, on=found.name)
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,5 @@
 """``trivet privacy release``: answer one query on a table with noise, and charge the ledger."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fractions import Fraction
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, command
+from trivet.cli.privacy.check import listed
 from trivet.cli.terminal import figures_table, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import AdjacencyName
@@ -165,13 +165,13 @@ def release(
         column=column,
         bounds=None if bounds is None else _bounds(bounds),
         bounds_of=bounds_of,
-        categories=() if categories is None else _divided("categories", categories),
+        categories=listed("categories", categories),
         missing=missing,
         where=where,
         of=of,
         at=() if at is None else _quantiles(at),
         by=by,
-        keys=() if keys is None else _divided("keys", keys),
+        keys=listed("keys", keys),
         private_keys=private_keys,
         max_rows=max_rows,
         max_groups=max_groups,
@@ -211,14 +211,6 @@ def _quantiles(text: str) -> tuple[float, ...]:
         return tuple(map(float, text.split(",")))
     except ValueError as error:
         raise UsageError(f"--at is {one_line(text)}; expected numbers such as 0.25,0.5,0.75.") from error
-
-
-def _divided(option: str, text: str) -> tuple[str, ...]:
-    """Split at commas; a category that holds one stands in double quotation marks."""
-    try:
-        return tuple(next(csv.reader([text], skipinitialspace=True), ()))
-    except csv.Error as error:
-        raise UsageError(f"--{option} is {one_line(text)}; expected A,B,C on one line.") from error
 
 
 def _print_releases(found: "Releases", console: Console) -> None:
