@@ -1,6 +1,7 @@
 """Wilson's interval of a share, and Newcombe's of the difference of two shares of the same rows."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,12 @@ def normal_quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def share_of(x: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
+def share_of(x: NDArray[Any], n: NDArray[Any]) -> Floats:
     """Divide, with NaN for a share of no rows."""
     return np.divide(x, n, out=np.full(x.shape, np.nan), where=n > 0)
 
 
-def wilson_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:
+def wilson_limits(x: NDArray[Any], n: NDArray[Any], *, level: float) -> tuple[Floats, Floats]:
     """Return the ends of Wilson's score interval, NaN for a share of no rows."""
     z = normal_quantile(level)
     share = share_of(x, n)

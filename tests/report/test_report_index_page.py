@@ -21,14 +21,15 @@ from trivet.record import as_json
 from trivet.report.index import (
     MOST_MARKS,
     FoundAudit,
+    Point,
     Word,
     find_audits,
     history_rows,
     index_page,
+    small_line,
     trend_sections,
     write_index,
 )
-from trivet.report.trend import Point, small_line
 
 SCHEME = "javascript:alert(1)"
 

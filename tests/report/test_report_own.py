@@ -19,16 +19,23 @@ from example_privacy import (
     without_canaries,
 )
 from trivet.errors import UsageError
-from trivet.report.figures.mechanisms import alt_mechanisms, draw_code, draw_mechanisms
-from trivet.report.figures.membership import (
+from trivet.report.figures.plans import (
+    alt_plan_curves,
+    alt_plan_noise,
+    draw_plan_curves,
+    draw_plan_noise,
+    draw_training_curves,
+)
+from trivet.report.figures.privacy_audits import (
     MOST_GROUPS,
     alt_exposure,
+    alt_mechanisms,
     alt_membership_roc,
+    draw_code,
     draw_exposure,
+    draw_mechanisms,
     draw_membership_roc,
 )
-from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
-from trivet.report.figures.training import draw_training_curves
 from trivet.report.pages import CODE, MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page
 
 CASES = {

@@ -28,7 +28,6 @@ from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
 from trivet.report.figures import FIGURES as ROWS
 from trivet.report.figures import save_figures
-from trivet.report.figures.calibration import alt_calibration, draw_calibration, has_calibration
 from trivet.report.figures.groups import (
     MOST_GROUPS,
     alt_impact,
@@ -47,10 +46,13 @@ from trivet.report.figures.mitigations import (
     model_name,
 )
 from trivet.report.figures.parts import (
+    alt_calibration,
     alt_parts_by_class,
     alt_parts_by_feature,
+    draw_calibration,
     draw_parts_by_class,
     draw_parts_by_feature,
+    has_calibration,
     has_parts_by_class,
     has_parts_by_feature,
 )

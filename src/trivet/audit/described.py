@@ -32,17 +32,7 @@ _JUDGING: Final = frozenset({"policy"})
 
 
 def lacking(config: AuditConfig, sections: Collection[str], record: Record) -> tuple[str, ...]:
-    """Say what of a configuration a record does not have, in a few words each.
-
-    Parameters
-    ----------
-    config
-        An audit.toml that was read.
-    sections
-        Those that the file has; one with a policy alone describes no audit.
-    record
-        As plain JSON values.
-    """
+    """Say what of a configuration a record does not have, in a few words each."""
     if _JUDGING.issuperset(sections):
         return ()
     legs = [leg for leg in config.audit.legs if record[leg] is None]

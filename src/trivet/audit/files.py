@@ -32,15 +32,6 @@ def invocation_of(
     over it. ``files`` has the SHA-256 of everything that was read, by place. Places start at the folder of
     audit.toml, or at one of the two above it that holds more of the files; without an audit.toml at the
     working folder. What lies outside has its name alone.
-
-    Parameters
-    ----------
-    config
-        What was audited.
-    path
-        Its audit.toml; None without one.
-    options
-        Section -> key -> value, as `trivet.config.load_config` takes them; None values are passed over.
     """
     read = [(file, digest) for file in _files(config) if (digest := path_digest(file)) is not None]
     root = Path.cwd() if path is None else _root(path, [file for file, _ in read])
@@ -63,13 +54,6 @@ def changed_since(config: AuditConfig, manifest: Mapping[str, Any]) -> tuple[str
     """Name the files of a configuration that are not what an audit read, by its manifest.
 
     A file that is not here, and one of an audit whose manifest has no digests, shows nothing.
-
-    Parameters
-    ----------
-    config
-        A configuration, whose weights, data, settings and code are looked at.
-    manifest
-        Of a finished audit.
     """
     read = manifest.get("files")
     if not isinstance(read, Mapping):

@@ -273,7 +273,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         found="it violates its claim",
     ),
     "fairness": Command(
-        "fairness:fairness",
+        "fairness.audit:fairness",
         "Audit predictions, or fit and compare mitigations.",
         (
             (
@@ -289,7 +289,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         found=_DISPARATE,
     ),
     "fairness watch": Command(
-        "fairness_watch:watch",
+        "fairness.watch:watch",
         "Watch a disparity over time: intervals and an alarm that hold at every look.",
         (
             (

@@ -1,15 +1,18 @@
-"""Output files of the commands, checked for writability before the work starts."""
+"""Output of the commands: one run with its files, which are checked for writability before the work."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from time import perf_counter
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from trivet.audit import Progress
 from trivet.cli.main import ignore_matplotlibrc
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.findings import FINDINGS_FILES, Finding
 from trivet.findings.summary import Made
@@ -18,10 +21,14 @@ from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, make_subfolder
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = [
     "RECORD_FILES",
     "SCAN_FILES",
     "SUMMARY",
+    "carry_out",
     "draw",
     "prepare_folder",
     "refuse_foreign",
@@ -118,6 +125,55 @@ def prepare_folder(folder: Path, *names: str) -> None:
     """Make the output folder, and make sure before hours of work that it can be written."""
     make_folder(folder)
     refuse_foreign([folder / name for name in names])
+
+
+_Found = TypeVar("_Found", bound=Any)
+
+
+def carry_out(
+    work: Callable[[Progress], _Found],
+    show: Callable[[_Found, "Console"], None],
+    write: str | Callable[[_Found, Path], tuple[Path, ...]],
+    *,
+    leg: str,
+    files: tuple[str, ...],
+    out: Path | None,
+    json: bool,
+    drawn: str = "pictures and page",
+    document: Callable[[_Found], dict[str, Any]] = asdict,
+    timed: Callable[[_Found], str] | None = None,
+) -> _Found:
+    """Work, write and print the result.
+
+    `write` is what writes it, or the name of its page in `trivet.report.pages`. `timed` says what was worked
+    on, and the seconds that it took are printed behind it.
+    """
+    if out is not None:
+        prepare_folder(out, *files)
+    started = perf_counter()
+    with report_progress() as progress:
+        found = work(progress)
+        written: tuple[Path, ...] = ()
+        if out is not None:
+            progress(leg, drawn, None)
+            written = _write_page(write, found, out) if isinstance(write, str) else write(found, out)
+    seconds = perf_counter() - started
+    if json:
+        took = {} if timed is None else {"seconds": seconds}
+        print_json({**document(found), **took, "files": list(map(str, written))})
+        return found
+    console = results_console()
+    show(found, console)
+    print_files(console, written)
+    if timed is not None:
+        console.print(f"{timed(found)} {seconds:.1f} s.")
+    return found
+
+
+def _write_page(name: str, found: Any, out: Path) -> tuple[Path, ...]:
+    from trivet.report import pages  # noqa: PLC0415 - draws, so it is heavy
+
+    return pages.write_with_result(getattr(pages, name), found, out)
 
 
 def draw(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from trivet.audit import keep_parts, run_audit, save_audit
 from trivet.audit.by_leg import path_digest
@@ -23,6 +22,7 @@ from trivet.audited import has_study
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import RECORD_FILES, draw, prepare_folder
 from trivet.cli.terminal import (
+    figures_table,
     keep_freed_memory,
     marked,
     print_card,
@@ -349,9 +349,7 @@ def print_summary(record: Mapping[str, Any], summary: Summary, folder: Path, sec
     console = results_console()
     print_card(console, summary)
     console.print()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("question", "published", "corrected"):
-        table.add_column(heading, justify="left" if heading == "question" else "right", no_wrap=True)
+    table = figures_table("question", "published", "corrected")
     for row in corrections(record):
         table.add_row(row.question, row.published, row.corrected)
     if table.row_count:

@@ -14,6 +14,7 @@ from rich.table import Table
 from trivet.cli.options import Json, Out, RandomSeed, Threads, command
 from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder
 from trivet.cli.terminal import (
+    figures_table,
     keep_freed_memory,
     marked,
     print_files,
@@ -124,9 +125,7 @@ def scan(
 def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) -> None:
     """Print the labels that stand out, the verdict, and the files."""
     console = results_console()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("label", "norm", "refined", "log score", "ASR", "margin", "margin score"):
-        table.add_column(heading, justify="left" if heading == "label" else "right")
+    table = figures_table("label", "norm", "refined", "log score", "ASR", "margin", "margin score")
     by_norm = sorted(result.labels, key=lambda label: label.l1)
     for label in by_norm[:SHOWN_LABELS]:
         mark = "▸ " if label.label == result.suspected_label else "  "
@@ -176,9 +175,7 @@ def _searches_table(result: "ScanResult") -> Table:
     """Return what was looked for, and how often such triggers are found."""
     from trivet.security.scanning.rates import shown_rate  # noqa: PLC0415 - as above
 
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("looked for", "outcome", "strength", "found on the benchmark"):
-        table.add_column(heading)
+    table = figures_table("looked for", "outcome", "strength", "found on the benchmark", names=4)
     for search in result.searches:
         rate = "" if search.benchmark is None else shown_rate(search.benchmark)
         strength = _number(search.strength, 2)
@@ -262,9 +259,7 @@ def scan_folder(
 
 def _print_rows(result: "ManyResult") -> None:
     console = results_console()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("checkpoint", "verdict", "label", "p"):
-        table.add_column(heading, overflow="fold")
+    table = figures_table("checkpoint", "verdict", "label", "p", names=4)
     for row in result.rows:
         if row.failure is not None:
             table.add_row(escape(row.file), f"- {escape(row.failure.message)}", "", "")

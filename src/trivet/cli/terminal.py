@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from trivet.audit import Progress
@@ -19,6 +20,7 @@ from trivet.verdict import Tone, sign
 from trivet.wording import escapes, inert, json_text, one_line
 
 __all__ = [
+    "figures_table",
     "keep_freed_memory",
     "marked",
     "path_text",
@@ -81,6 +83,17 @@ def path_text(path: Path | str) -> str:
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document to standard output."""
     sys.stdout.write(json_text(document))
+
+
+def figures_table(*headings: str, names: int = 1) -> Table:
+    """Return a table whose first columns hold names and the others figures, to the right; markup."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(headings):
+        if place < names:  # where there is too little room names are folded, and nothing is cut
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 @contextmanager

@@ -54,20 +54,8 @@ def _of_images(pair: Pair, digest: str, *, level: float) -> Estimate | None:
 def paired_of(pair: Pair, digest: str, *, level: float) -> Estimate | None:
     """Return the difference of a comparison of groups, after minus before, with its paired interval.
 
-    Parameters
-    ----------
-    pair
-        A value of both audits.
-    digest
-        SHA-256 of ``metrics.json`` of the earlier one.
-    level
-        Of the interval, in (0, 1).
-
-    Returns
-    -------
-    Estimate or None
-        None for any other value, for other rows, for a metric that is not a share of rows, and where the two
-        values do not follow from the counts.
+    None for any other value, for other rows, for a metric that is not a share of rows, and where the two
+    values do not follow from the counts.
     """
     if pair.names == _ACCURACY and pair.after_in:
         return _of_images(pair, digest, level=level)

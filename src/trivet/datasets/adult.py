@@ -22,7 +22,6 @@ __all__ = [
     "POSITIVE_CLASS",
     "PRIVILEGED_GROUP",
     "PROTECTED_GROUP",
-    "ROWS",
     "SENSITIVE_COLUMN",
     "SHA256",
     "AdultTable",
@@ -31,8 +30,6 @@ __all__ = [
     "load_adult",
 ]
 
-#: Rows of adult.test and of adult.data.
-ROWS = 16_281 + 32_561
 #: The columns and their types in the file; ``file`` is "test" or "data", the original a row is from.
 COLUMNS: Mapping[str, str] = {
     "age": "INTEGER",

@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata, t
 from trivet.effects.results import Change, unmeasured
 from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.privacy.membership.rates import auroc
+from trivet.privacy.membership.rates import auroc, placements
 
 __all__ = [
     "FEWEST_SAMPLES",
@@ -39,9 +39,7 @@ def auroc_influence(
     p, q = len(members), len(others)
     if not p or not q:
         raise DataError("an AUROC compares members with others, and there are none of one kind.")
-    both = rankdata(np.concatenate([members, others]))
-    beaten = (both[:p] - rankdata(members)) / q
-    beating = 1 - (both[p:] - rankdata(others)) / p
+    beaten, beating = placements(members, others)
     value = float(beaten.mean())
     influence = np.empty(p + q)
     influence[inside] = (beaten - value) * (p + q) / p

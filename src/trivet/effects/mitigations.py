@@ -31,24 +31,7 @@ _SCORES: Final[frozenset[Kind]] = frozenset({"scores"})
 class SelfGrouped(ClassifierMixin, BaseEstimator):
     """A classifier that reads the number of each row's group, and its weight, from two of the features.
 
-    Parameters
-    ----------
-    estimator
-        A classifier; of ``drop-sensitive`` one of the features that are left.
-    mitigation
-        Name of a mitigation; None is none.
-    column
-        Place of the group among the features.
-    hidden
-        Places of all features that ``drop-sensitive`` leaves out, `column` among them.
-    privileged
-        Number of the group that the others are compared with.
-    bound
-        Lower end of the band of a mitigation that holds one.
-    weight
-        Place of the weights among the features; None where rows have none.
-    random_state
-        Of what is drawn.
+    ``drop-sensitive`` leaves out the features at `hidden`; `column` is that of the group.
     """
 
     def __init__(

@@ -30,30 +30,9 @@ NO_SCORES: Final = "There are decisions and no scores with labels, which leaves 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ScoredRows:
-    """Rows with the scores of a model that is not there.
+    """Rows with the scores of a model that is not there: the scores in [0, 1] are the only feature.
 
-    Attributes
-    ----------
-    name
-        Of the table.
-    rows
-        The scores in [0, 1] are the only feature.
-    cut
-        Score from which a row is selected without a remedy.
-    reference
-        Number of the group that the others are compared with.
-    bound
-        Lower end of the band that thresholds hold.
-    hidden
-        The sensitive columns, in words.
-    figures
-        The columns.
-    samples
-        Samples at most.
-    reason
-        Why nothing is measured; else None.
-    notes
-        What was left aside, a sentence each.
+    A row is selected from `cut` on without a remedy; thresholds hold a band from `bound` up.
     """
 
     name: str

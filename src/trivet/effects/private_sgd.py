@@ -30,20 +30,10 @@ _PLAIN: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """A training loop with Poisson samples.
+    """A training loop with Poisson samples of `batch` examples as expected.
 
-    Attributes
-    ----------
-    batch
-        Expected examples of a sample, which the sum of gradients is divided by.
-    steps
-        How many samples are drawn.
-    clip
-        L2 norm that the gradient of one example is clipped to.
-    noise_multiplier
-        Standard deviation of the noise over `clip`; None for the same loop without clipping and noise.
-    rate, momentum
-        Of the steps; momentum works on the noisy gradients.
+    The gradient of one example is clipped to an L2 norm of `clip`, and the noise has a deviation of
+    `noise_multiplier` times that; None is the same loop without clipping and noise.
     """
 
     batch: int

@@ -87,31 +87,7 @@ class PublicScales:
 
 @dataclass(frozen=True, eq=False)
 class TableSubject:
-    """A table, and what is measured on it.
-
-    Attributes
-    ----------
-    name
-        Of the table.
-    rows
-        With the group of each.
-    reference
-        Number of the group that the others are compared with.
-    interventions, trainings, figures
-        The mitigations, what is trained for them, and the columns.
-    private_figures
-        Columns of private training.
-    scales
-        How a network takes the rows.
-    samples
-        Samples at most; None leaves that to the settings.
-    estimator
-        What the user trains; None of the study.
-    reason
-        Why none of it can be measured; None where it can.
-    notes
-        What was left aside, a sentence each.
-    """
+    """A table, and what is measured on it; `reason` says why nothing can be, `samples` are the most."""
 
     name: str
     rows: Rows
@@ -151,29 +127,7 @@ def own_table(
     measures: Sequence[Measure] = (),
     seed: int,
 ) -> TableSubject:
-    """Return what is measured on a table of the user's.
-
-    Parameters
-    ----------
-    rows
-        The table.
-    estimator
-        A name, or an unfitted classifier, that a comparison of mitigations takes too.
-    mitigations
-        Their names.
-    reference
-        Number of the group that the others are compared with.
-    four_fifths
-        Lower end of the band that mitigations hold.
-    used
-        Rows at most that models are trained on.
-    called
-        What the estimator is called.
-    measures
-        Metrics that the largest difference between groups is measured in.
-    seed
-        Of what the estimator draws, where it names no own.
-    """
+    """Return what is measured on a table of the user's; `used` rows at most train models."""
     places = [place for place in range(len(rows.features.names)) if place not in rows.telling]
     left = rows.features.only(places)
     behind = len(rows.features.names)  # the place of the group, where no encoder looks

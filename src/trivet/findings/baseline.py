@@ -22,9 +22,17 @@ from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORS
 from trivet.errors import UsageError
 from trivet.findings.finding import Finding, State, make_finding, measured_at, subject_of
 from trivet.findings.formats import kept_findings
-from trivet.findings.grounds import NUMBER, Ground, Joined, Judged
+from trivet.findings.grounds import (
+    NUMBER,
+    QUESTION,
+    Ground,
+    Joined,
+    Judged,
+    less_was_looked_at,
+    other_question,
+    settings_of,
+)
 from trivet.findings.rules import BASELINE, REQUIREMENT
-from trivet.findings.yardsticks import QUESTION, less_was_looked_at, other_question, settings_of
 from trivet.place import find, parent, parse
 from trivet.place_names import named_place
 from trivet.policy import Measured, Requirement

@@ -41,15 +41,7 @@ _BELOW: Final = frozenset({"value", "low", "high", "before", "after"})
 
 
 def bounds_at(record: Mapping[str, Any], place: str) -> tuple[float, ...]:
-    """Return the bounds of the figure at a place, from the nearest part around it; none where it has none.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    place
-        A concrete place of it, of a figure or of an end of its interval.
-    """
+    """Return the bounds of the figure at a place, from the nearest part around it; none where it has none."""
     steps = list(parse(place))
     while len(steps) > 1 and steps[-1].name in _BELOW:
         steps.pop()

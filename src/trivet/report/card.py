@@ -345,20 +345,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
 
 
 def model_card(audit: ReadAudit, *, name: str | None = None, source: str | None = None) -> str:
-    """Write a model card: front matter with a model index, then what was found, leg by leg.
-
-    Parameters
-    ----------
-    audit
-        As `trivet.comparison.read_audit` reads it.
-    name, source
-        As `trivet.report.front_matter.front_matter` takes them.
-
-    Raises
-    ------
-    UsageError
-        The name is empty, or the source is not an http or https address.
-    """
+    """Write a model card: front matter with a model index, then what was found, leg by leg."""
     return "\n".join((front_matter(audit.record, name=name, source=source), "", *_body(audit))) + "\n"
 
 

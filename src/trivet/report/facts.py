@@ -140,15 +140,7 @@ def _signed(text: str) -> str:
 
 
 def run_page_facts(record: Mapping[str, Any], findings: Sequence[Finding] = ()) -> dict[str, Any]:
-    """Return a record with what its report is laid out by, under ``page``; see `scan_facts`.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    findings
-        What opens the report, so that it need not repeat their sentences.
-    """
+    """Return a record with what its report is laid out by, under ``page``; see `scan_facts`."""
     told = {finding.message for finding in findings}
     scan = (record.get("security") or {}).get("scan")
     result = None if scan is None else TypeAdapter(ScanResult).validate_python(scan)

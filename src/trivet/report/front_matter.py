@@ -40,22 +40,7 @@ _Place = tuple[str, str, str]
 
 
 def front_matter(record: Mapping[str, Any], *, name: str | None = None, source: str | None = None) -> str:
-    """Write the front matter of a card, with its two fences.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    name
-        Of the model, such as its repository; that of the audited checkpoint or column by default.
-    source
-        Address at which the audit can be read.
-
-    Raises
-    ------
-    UsageError
-        The name is empty, or the source is not an http or https address.
-    """
+    """Write the front matter of a card; `name` is of the model, `source` the address of the audit."""
     legs = [leg for leg in LEGS if record[leg] is not None]
     lines = ["---", "# license: name it here; an audit cannot know it", "tags:"]
     lines += [f"- {tag}" for tag in ("trivet", "audit", *legs)]

@@ -19,14 +19,85 @@ from trivet.findings.formats import read_findings
 from trivet.findings.summary import summary_of, utc_text
 from trivet.record import METRICS
 from trivet.report.text.values import escape_html
-from trivet.report.trend import Point, small_line
 from trivet.report.verdicts import HEADINGS
 from trivet.verdict import LEGS, TONES, Tone, sign, tone
 from trivet.wording import describe_error, first_line, one_line
 from trivet.work.bounded import FOLDER, read_bounded, require_path
 from trivet.work.result_files import make_folder, write_text
 
-__all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "trend_sections", "write_index"]
+__all__ = [
+    "FoundAudit",
+    "Point",
+    "Word",
+    "find_audits",
+    "history_rows",
+    "index_page",
+    "small_line",
+    "trend_sections",
+    "write_index",
+]
+
+#: Of a small line of a measurement.
+WIDTH: Final = 132
+HEIGHT: Final = 30
+#: Room around the line for its marks.
+ROOM: Final = 5
+#: Of a line whose values are all the same, and which so has no height of its own.
+_FLAT: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measurement of one audit, its interval where there is one, and which audit it is of."""
+
+    when: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def small_line(points: Sequence[Point]) -> str:
+    """Draw measurements, the earliest first, as a small line of SVG with all values in words.
+
+    The axis reaches from the least to the greatest value or end of an interval; nothing begins at zero.
+    """
+    ends = [end for point in points for end in (point.value, point.low, point.high) if end is not None]
+    low, span = min(ends), max(ends) - min(ends)
+
+    def across(number: int) -> float:
+        return ROOM + (WIDTH - 2 * ROOM) * (number / (len(points) - 1) if len(points) > 1 else 1)
+
+    def down(value: float) -> float:
+        share = (value - low) / span if span else _FLAT / 2
+        return HEIGHT - ROOM - (HEIGHT - 2 * ROOM) * share
+
+    places = [(across(number), down(point.value)) for number, point in enumerate(points)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    marks = "".join(
+        f"<g><title>{escape_html(_point_told(point))}</title>"
+        f'<circle class="{"last" if number == len(points) - 1 else "point"}" cx="{x:.1f}" cy="{y:.1f}" '
+        f'r="{3 if number == len(points) - 1 else 2}"/></g>'
+        for number, (point, (x, y)) in enumerate(zip(points, places, strict=True))
+    )
+    told = escape_html("; ".join(map(_point_told, points)))
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    bars = "".join(_bars(points, across, down))
+    begin = f'<svg class="trend" role="img" aria-label="{told}" {size}>'
+    return f'{begin}{bars}<polyline points="{line}"/>{marks}</svg>'
+
+
+def _bars(
+    points: Sequence[Point], across: Callable[[int], float], down: Callable[[float], float]
+) -> Iterator[str]:
+    for number, point in enumerate(points):
+        if point.low is not None and point.high is not None:
+            x = across(number)
+            yield f'<path d="M{x:.1f} {down(point.low):.1f}V{down(point.high):.1f}"/>'
+
+
+def _point_told(point: Point) -> str:
+    return f"{point.when}: {value_text(point.value)}"
+
 
 #: Beside a record: what was found in it.
 FINDINGS: Final = "findings.json"
@@ -312,7 +383,6 @@ def _when(audit: FoundAudit) -> str:
     return audit.started or one_line(audit.folder.as_posix(), limit=NAME)
 
 
-INDEX: Final = "index.html"
 #: By which an index is known again, so that no other page is ever written over.
 GENERATOR: Final = '<meta name="generator" content="trivet view">'
 #: Bytes of a page in which its generator is looked for.

@@ -48,20 +48,9 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, eq=False)
 class MadeReference:
-    """A finished reference.
+    """A finished reference, and what an earlier call had trained and scanned of it.
 
-    Attributes
-    ----------
-    reference
-        As a scan reads it.
-    file
-        Its ``reference.json``.
-    reused
-        Networks that an earlier call had trained, and scans that it had made.
-    failed
-        Networks of the user's that could not be scanned, each with the reason; they are left out.
-    copies
-        Files left out because another one holds the same bytes.
+    `failed` could not be scanned, and `copies` hold the bytes of another file: both are left out.
     """
 
     reference: Reference

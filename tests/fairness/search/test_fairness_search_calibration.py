@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, norm
 from subgroup_tables import coded, correlated
 
-from trivet.fairness.search.brownian import range_tail, signed_root
+from trivet.fairness.search.calibration import range_tail, signed_root
 from trivet.fairness.search.search import search_rows
 
 

@@ -14,9 +14,9 @@ from specimen_mechanisms import (
 )
 
 from trivet.errors import UsageError
+from trivet.privacy.mechanism.answers import coarse_grid
 from trivet.privacy.mechanism.audit import audit_answers, audit_mechanism
 from trivet.privacy.mechanism.bounds import thinned_bound
-from trivet.privacy.mechanism.coarse import coarse_grid
 from trivet.privacy.mechanism.families import BITS
 from trivet.privacy.mechanism.neighbours import neighbour_patterns
 from trivet.verdict import CONSISTENT, VIOLATES

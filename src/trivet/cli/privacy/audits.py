@@ -4,16 +4,15 @@ import json as json_text
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
-from rich.table import Table
 
+from trivet.audit import Progress
 from trivet.cli.options import Json, RandomSeed, Workers, command
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.settings import ModelOptions
@@ -23,12 +22,16 @@ from trivet.wording import one_line, quote
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
 
-__all__ = ["audit_mechanism", "audit_model", "from_json"]
+__all__ = ["audit_mechanism", "audit_model", "from_json", "print_claim"]
 
 if TYPE_CHECKING:
-    from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
+    from rich.console import Console
 
-RESULT = "mechanism.json"
+    from trivet.estimate import Estimate
+    from trivet.privacy.code.results import CodeAudit
+    from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
+    from trivet.privacy.membership.audit import AuditedModel
+    from trivet.privacy.membership.results import AttackResult, ClaimAudit, MembershipAudit, RateAtFpr
 
 
 @command
@@ -75,25 +78,30 @@ def audit_mechanism(
                 f"both inputs are {one_line(json_text.dumps(first))}; expected two that differ, such as "
                 "--inputs 0 1."
             )
-    if out is not None:
-        prepare_folder(out, RESULT, "mechanism.html")
-    function = load_callable(mechanism, role="mechanism")
-    started = perf_counter()
-    with report_progress() as progress:
-        found = audit(
-            function,
+
+    def run(progress: Progress) -> "MechanismAudit":
+        return audit(
+            load_callable(mechanism, role="mechanism"),
             neighbours=None if queries is not None else pairs,
             queries=queries,
             name=mechanism,
             progress=lambda step, share: progress("audit", step, share),
             **vars(settings),
         )
-    seconds = perf_counter() - started
-    files = () if out is None else _write(found, out)
-    if json:
-        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        _print(found, seconds, files)
+
+    found = carry_out(
+        run,
+        _print,
+        "MECHANISM",
+        leg="audit",
+        files=("mechanism.json", "mechanism.html"),
+        out=out,
+        json=json,
+        timed=lambda found: (
+            f"{found.trials} answers on each input, {found.testing_trials} of them to test "
+            f"{found.events_tested} events out of {found.events_proposed};"
+        ),
+    )
     return 1 if found.verdict == VIOLATES else 0
 
 
@@ -112,18 +120,8 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import MECHANISM, write_with_result  # noqa: PLC0415 - draws, so it is heavy
-
-    return write_with_result(MECHANISM, found, out)
-
-
-def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> None:
-    console = results_console()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("event")
-    for heading in ("on A", "on B", "epsilon ≥"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _print(found: "MechanismAudit", console: "Console") -> None:
+    table = figures_table("event", "on A", "on B", "epsilon ≥")
     for finding in found.findings:
         on_a, on_b = _by_input(finding)
         mark = "▸ " if finding.epsilon_lower > found.epsilon else "  "
@@ -134,29 +132,22 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
     tried = f" ({found.pattern})" if found.pattern else ""
     tried += f", of {found.pairs} pairs the one that showed most" if found.pairs > 1 else ""
     console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}{tried}.")
+    print_claim(found, console, on=found.name)
+
+
+def print_claim(found: "MechanismAudit | CodeAudit | ClaimAudit", console: "Console", *, on: str) -> None:
+    """Print the verdict on a claimed epsilon, why it is this one, and what it does not show."""
     verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
-    told = verdict_text(tone(found.verdict), verdict, on=found.name)
+    told = verdict_text(tone(found.verdict), verdict, on=on)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
     console.print(f"{told} {claim}. {escape(found.reason)}")
     console.print(escape(found.limits))
-    console.print(
-        f"{found.trials} answers on each input, {found.testing_trials} of them to test "
-        f"{found.events_tested} events out of {found.events_proposed}; {seconds:.1f} s."
-    )
-    print_files(console, files)
 
 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:
     p, q = finding.p.value, finding.q.value
     return (p, q) if finding.direction.startswith("A") else (q, p)
 
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from trivet.estimate import Estimate
-    from trivet.privacy.membership.audit import AuditedModel
-    from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
 MODEL_RESULT = "membership.json"
 SCORES = "membership-scores.npz"
@@ -203,13 +194,14 @@ def audit_model(
         raise UsageError(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
-    if out is not None:
-        prepare_folder(out, MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html")
-    started = perf_counter()
-    with report_progress() as progress:
+    owner: str | None = None
+
+    def run(progress: Progress) -> "AuditedModel":
+        nonlocal owner
         progress("audit", "loading", None)
         subject = load_subject(table, settings, seed=seed)
-        found = attack_subject(
+        owner = subject.owner
+        return attack_subject(
             subject,
             settings,
             estimator=STUDY_MODELS.get(model, model),
@@ -218,18 +210,18 @@ def audit_model(
             seed=seed,
             progress=lambda step, share: progress("audit", step, share),
         )
-        files: tuple[Path, ...] = ()
-        if out is not None:
-            progress("audit", "pictures and page", None)
-            files = _write_model(found, out)
-    seconds = perf_counter() - started
-    if json:
-        print_json({**asdict(found.result), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        console = results_console()
-        _print_model(found.result, console, owner=subject.owner)
-        print_files(console, files)
-        console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
+
+    found = carry_out(
+        run,
+        lambda found, console: _print_model(found.result, console, owner=owner),
+        _write_model,
+        leg="audit",
+        files=(MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html"),
+        out=out,
+        json=json,
+        document=lambda found: asdict(found.result),
+        timed=lambda found: f"{found.result.shadows} shadow models in",
+    )
     claimed = found.result.claim
     return 1 if found.result.verdict == EXPOSED or (claimed and claimed.verdict == VIOLATES) else 0
 
@@ -279,7 +271,7 @@ def _print_model(found: "MembershipAudit", console: "Console", *, owner: str | N
     if found.group_statement:
         console.print(escape(found.group_statement))
     if found.claim is not None:
-        _print_claim(found, console)
+        print_claim(found.claim, console, on=one_line(found.model))
     told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
     console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
@@ -290,18 +282,10 @@ def _print_model(found: "MembershipAudit", console: "Console", *, owner: str | N
     console.print(escape(found.limits))
 
 
-def _print_claim(found: "MembershipAudit", console: "Console") -> None:
-    claim = found.claim
-    assert claim is not None
-    word = "consistent with" if claim.verdict == CONSISTENT else claim.verdict
-    said = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
-    claimed = f"epsilon {claim.epsilon:g}" + (f", delta {claim.delta:g}" if claim.delta else "")
-    console.print(f"{said} {claimed}. {escape(claim.reason)}")
-    console.print(escape(claim.limits))
-
-
 def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:
-    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
+    table = figures_table(
+        "attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates)
+    )
     for each in attacks:
         mark = "▸ " if each.attack == found.best_attack else "  "
         table.add_row(
@@ -314,7 +298,9 @@ def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit"
 
 def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     first = found.groups[0]
-    table = _table(f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all")
+    table = figures_table(
+        f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all"
+    )
     ranked = sorted(
         found.groups, key=lambda row: -1.0 if row.auroc.value is None else row.auroc.value, reverse=True
     )
@@ -329,14 +315,6 @@ def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     console.print(table)
     if len(ranked) > SHOWN_GROUPS:
         console.print(f"{len(ranked) - SHOWN_GROUPS} more groups that are exposed less")
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def _rate(rate: "RateAtFpr") -> str:

@@ -5,15 +5,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
 from trivet.cli.options import Json, command
-from trivet.cli.terminal import marked, print_json, results_console
+from trivet.cli.terminal import figures_table, marked, print_json, results_console
 from trivet.errors import UsageError
 from trivet.tables.settings import Reading
 from trivet.wording import one_line
 
-__all__ = ["check"]
+__all__ = ["check", "listed"]
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +52,7 @@ def check(
     """
     from trivet.privacy.releases.checking import check_table  # noqa: PLC0415 - loads NumPy
 
-    found = check_table(table, columns=_names(column), where=where, reading=reading)
+    found = check_table(table, columns=listed("column", column), where=where, reading=reading)
     if json:
         print_json(asdict(found))
     else:
@@ -61,12 +60,12 @@ def check(
     return int(not found.reads_as_is)
 
 
-def _names(text: str | None) -> tuple[str, ...]:
+def listed(option: str, text: str | None) -> tuple[str, ...]:
     """Split at commas; a name that holds one stands in double quotation marks."""
     try:
         return () if text is None else tuple(next(csv.reader([text], skipinitialspace=True), ()))
     except csv.Error as error:
-        raise UsageError(f"--column is {one_line(text)}; expected A,B,C on one line.") from error
+        raise UsageError(f"--{option} is {one_line(text)}; expected A,B,C on one line.") from error
 
 
 def _print_check(found: "TableCheck", console: "Console") -> None:
@@ -92,11 +91,7 @@ def _print_check(found: "TableCheck", console: "Console") -> None:
 
 
 def _print_columns(columns: "tuple[ColumnCheck, ...]", console: "Console") -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("column", overflow="fold")
-    table.add_column("cells", overflow="fold")
-    table.add_column("distinct", justify="right")
-    table.add_column("missing", justify="right")
+    table = figures_table("column", "cells", "distinct", "missing", names=2)
     for each in columns[:SHOWN_COLUMNS]:
         kinds = [f"{one.cells:,} {one.kind}" for one in each.cells[:SHOWN_KINDS]]
         kinds += [f"{len(each.cells) - SHOWN_KINDS} more kinds"] * (len(each.cells) > SHOWN_KINDS)

@@ -1,30 +1,28 @@
 """``trivet privacy audit-code``: replay code that adds noise on neighbouring data."""
 
-from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
-from rich.table import Table
 
+from trivet.audit import Progress
 from trivet.cli.options import Json, command
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.privacy.audits import from_json
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
+from trivet.cli.outputs import carry_out
+from trivet.cli.privacy.audits import from_json, print_claim
+from trivet.cli.terminal import figures_table
 from trivet.errors import DataError, UsageError, import_extra
 from trivet.privacy.code.results import CodeSettings
-from trivet.verdict import CONSISTENT, VIOLATES, tone
+from trivet.verdict import VIOLATES
 from trivet.wording import first_line, one_line
 from trivet.work.own_code import load_function
 
 __all__ = ["audit_code"]
 
 if TYPE_CHECKING:
-    from trivet.privacy.code.results import CodeAudit
+    from rich.console import Console
 
-RESULT = "code.json"
+    from trivet.privacy.code.results import CodeAudit
 
 
 @command
@@ -65,13 +63,10 @@ def audit_code(
         raise UsageError("expected the data: either --table FILE or --inputs with two inputs.")
     limits = None if bounds is None else _bounds(bounds)
     data, neighbour = _data(table, inputs)
-    if out is not None:
-        prepare_folder(out, RESULT, "code.html")
-    function = load_function(code, role="code")
-    started = perf_counter()
-    with report_progress() as progress:
-        found = audit(
-            function,
+
+    def run(progress: Progress) -> "CodeAudit":
+        return audit(
+            load_function(code, role="code"),
             data,
             neighbour=neighbour,
             bounds=limits,
@@ -80,12 +75,17 @@ def audit_code(
             progress=lambda step, share: progress("audit", step, share),
             **vars(settings),
         )
-    seconds = perf_counter() - started
-    files = () if out is None else _write(found, out)
-    if json:
-        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        _print(found, seconds, files)
+
+    found = carry_out(
+        run,
+        _print,
+        "CODE",
+        leg="audit",
+        files=("code.json", "code.html"),
+        out=out,
+        json=json,
+        timed=lambda _found: "Recorded, replayed and judged in",
+    )
     return 1 if found.verdict == VIOLATES else 0
 
 
@@ -124,19 +124,8 @@ def _bounds(text: str) -> dict[str | None, tuple[float, float]]:
     return found
 
 
-def _write(found: "CodeAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import CODE, write_with_result  # noqa: PLC0415 - draws, so it is heavy
-
-    return write_with_result(CODE, found, out)
-
-
-def _print(found: "CodeAudit", seconds: float, files: tuple[Path, ...]) -> None:
-    console = results_console()
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("noise drawn at")
-    table.add_column("noise")
-    for heading in ("scale", "seen", "claimed"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _print(found: "CodeAudit", console: "Console") -> None:
+    table = figures_table("noise drawn at", "noise", "scale", "seen", "claimed", names=2)
     accused = {finding.site for finding in found.findings if finding.violates}
     for call in found.calls:
         mark = "▸ " if call.site in accused else "  "
@@ -153,12 +142,7 @@ def _print(found: "CodeAudit", seconds: float, files: tuple[Path, ...]) -> None:
         console.print(f"not followed: {escape(use)}")
     for note in found.notes:
         console.print(f"note: {escape(note)}")
-    verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
-    words = verdict_text(tone(found.verdict), verdict, on=found.name)
-    claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
-    console.print(f"{words} {claim}. {escape(found.reason)}")
-    console.print(f"{escape(found.limits)} {seconds:.1f} s.")
-    print_files(console, files)
+    print_claim(found, console, on=found.name)
 
 
 def _number(value: float | None) -> str:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.privacy.training import plan_loop, refuse_training, training_settings
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import figures_table, print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import Answers, PlanOptions, PlanSettings, QuerySettings
 from trivet.privacy.planning.training import TrainingOptions
@@ -245,7 +244,7 @@ def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
     console.print()
     noise = ("epsilon", "scale", "std", "mean err", "95 % err")
     tail = () if plan.threshold is None else (f"P(> {plan.threshold:g})",)
-    table = _table("", *((*noise, *tail) if single else ("typical std", "of the best")))
+    table = figures_table("", *((*noise, *tail) if single else ("typical std", "of the best")))
     least = plan.rows[plan.best].typical_deviation or 0.0
     for mechanism in dict.fromkeys(row.mechanism for row in plan.rows):
         rows = [row for row in plan.rows if row.mechanism == mechanism and row.applicable]
@@ -284,7 +283,7 @@ def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
     _print_question(console, spending.queries, adjacency=spending.adjacency, group=spending.group)
     console.print()
     at_epsilon = () if spending.epsilon is None else (f"delta at epsilon {spending.epsilon:g}",)
-    table = _table(
+    table = figures_table(
         TITLES[spending.mechanism].split(",")[0], f"epsilon at delta {spending.delta:g}", *at_epsilon
     )
     for index, row in enumerate(spending.rows):
@@ -337,7 +336,7 @@ def _print_noises(console: Console, plan: "Plan", tail: tuple[str, ...]) -> None
     """Print the noise of each line of a mixed plan, in its best row."""
     best = plan.rows[plan.best]
     console.print(f"The best, query by query ({TITLES[best.mechanism]}; {_short(best)}):")
-    table = _table("query", "times", "epsilon", "scale", "std", "mean err", "95 % err", *tail)
+    table = figures_table("query", "times", "epsilon", "scale", "std", "mean err", "95 % err", *tail)
     for query, noise in zip(plan.queries, best.queries, strict=True):
         name = escape(one_line(query.name, limit=NAME_WIDTH))
         table.add_row(name, f"{query.count:,}", *_noise_cells(noise))
@@ -364,14 +363,6 @@ def _noise_cells(noise: "QueryNoise") -> list[str]:
         _number(noise.error_bound_95),
     ]
     return cells if noise.exceedance is None else [*cells, f"{noise.exceedance:.4g}"]
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column(first)
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def _short(row: "PlannedRow | SpentRow") -> str:

@@ -1,6 +1,5 @@
 """``trivet privacy release``: answer one query on a table with noise, and charge the ledger."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fractions import Fraction
@@ -14,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, command
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.privacy.check import listed
+from trivet.cli.terminal import figures_table, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import AdjacencyName
 from trivet.privacy.releases.amounts import rounded
@@ -165,13 +165,13 @@ def release(
         column=column,
         bounds=None if bounds is None else _bounds(bounds),
         bounds_of=bounds_of,
-        categories=() if categories is None else _divided("categories", categories),
+        categories=listed("categories", categories),
         missing=missing,
         where=where,
         of=of,
         at=() if at is None else _quantiles(at),
         by=by,
-        keys=() if keys is None else _divided("keys", keys),
+        keys=listed("keys", keys),
         private_keys=private_keys,
         max_rows=max_rows,
         max_groups=max_groups,
@@ -213,20 +213,9 @@ def _quantiles(text: str) -> tuple[float, ...]:
         raise UsageError(f"--at is {one_line(text)}; expected numbers such as 0.25,0.5,0.75.") from error
 
 
-def _divided(option: str, text: str) -> tuple[str, ...]:
-    """Split at commas; a category that holds one stands in double quotation marks."""
-    try:
-        return tuple(next(csv.reader([text], skipinitialspace=True), ()))
-    except csv.Error as error:
-        raise UsageError(f"--{option} is {one_line(text)}; expected A,B,C on one line.") from error
-
-
 def _print_releases(found: "Releases", console: Console) -> None:
     """Print answers one after the other, then the prices and what all spend."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("question")
-    for heading in ("answer", "± 95 %", "noise", "price"):
-        table.add_column(heading, justify="right")
+    table = figures_table("question", "answer", "± 95 %", "noise", "price")
     answers = found.releases or (None,) * len(found.planned)
     for planned, answer in zip(found.planned, answers, strict=True):
         name = escape(one_line(planned.name, limit=NAME_CHARACTERS))
@@ -300,11 +289,9 @@ def _print_release(found: "Release", console: Console) -> None:
 
 def _print_cells(found: "Release", console: Console) -> None:
     receipt = found.receipt
-    table = Table(box=None, pad_edge=False, header_style="bold")
     counted = receipt.query in ("count", "histogram")
-    table.add_column(escape(one_line(receipt.by or (receipt.column if counted else "at"))))
-    table.add_column("rows" if counted else escape(receipt.query), justify="right")
-    table.add_column("± each", justify="right")
+    key = escape(one_line(receipt.by or (receipt.column if counted else "at")))
+    table = figures_table(key, "rows" if counted else escape(receipt.query), "± each")
     for cell in found.cells:
         value = f"no value: {escape(cell.message)}" if cell.message is not None else _number(cell.value)
         table.add_row(escape(one_line(cell.key)), value, _error(cell.half_width, found))
@@ -312,12 +299,8 @@ def _print_cells(found: "Release", console: Console) -> None:
 
 
 def _print_noise(receipt: "Receipt", console: Console) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("part")
-    table.add_column("noise")
     price = "epsilon" if receipt.rho == "0" else "rho"
-    for heading in ("scale", "sensitivity", price, "proven"):
-        table.add_column(heading, justify="right")
+    table = figures_table("part", "noise", "scale", "sensitivity", price, "proven", names=2)
     for noise in receipt.noise:
         table.add_row(
             noise.part,
@@ -429,9 +412,7 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     if state.entries:
         _print_entries(state, console)
         console.print()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "budget", "spent", "left"):
-        table.add_column(heading, justify="right" if heading else "left")
+    table = figures_table("", "budget", "spent", "left")
     epsilon = ("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
     rho = ("rho", state.rho, state.spent_rho, state.left_rho)
     delta = ("delta, basic", state.delta, state.spent_delta, state.left_delta)

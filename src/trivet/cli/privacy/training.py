@@ -1,16 +1,16 @@
 """``trivet privacy plan --mechanism dp-sgd``: noise multiplier and epsilon of private training."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.audit import Progress
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table
 from trivet.errors import UsageError
 from trivet.privacy.planning.training import TrainingSettings
 from trivet.wording import one_line
@@ -78,31 +78,22 @@ def plan_loop(settings: TrainingSettings, *, out: Path | None, curves: bool, jso
     """Plan, write and print."""
     if curves and not json and out is None:
         raise UsageError("--curves are numbers; print them with --json, or give --out.")
-    if out is not None:
-        prepare_folder(out, "training.json", "training.html")
-    from trivet.privacy import planning  # noqa: PLC0415 - loads SciPy
 
-    with report_progress() as progress:
-        plan = planning.plan_training(
+    def run(progress: Progress) -> "TrainingPlan":
+        from trivet.privacy import planning  # noqa: PLC0415 - loads SciPy
+
+        return planning.plan_training(
             settings,
             curves=out is not None or (json and curves),
             progress=lambda part: progress("training", part, None),
         )
-    document = asdict(plan)
-    files: tuple[Path, ...] = ()
-    if out is not None:
-        from trivet.report.pages import TRAINING, write_with_result  # noqa: PLC0415 - draws, so it is heavy
 
-        files = write_with_result(TRAINING, plan, out)
-    if json:
-        print_json({**document, "files": [str(path) for path in files]})
-    else:
-        _print_plan(results_console(), plan)
-        print_files(results_console(), files)
+    files = ("training.json", "training.html")
+    carry_out(run, _print_plan, "TRAINING", leg="training", files=files, out=out, json=json)
     return 0
 
 
-def _print_plan(console: Console, plan: "TrainingPlan") -> None:
+def _print_plan(plan: "TrainingPlan", console: Console) -> None:
     """Print a section for each way to draw batches: its rows, its promise, its conditions."""
     console.print(
         f"{plan.steps:,} steps on {plan.dataset_size:,} examples in batches of {plan.batch:,} "
@@ -112,11 +103,8 @@ def _print_plan(console: Console, plan: "TrainingPlan") -> None:
     shared = [each for each in lists[0] if len(lists) > 1 and all(each in others for others in lists)]
     for guarantee in plan.guarantees:
         console.print()
-        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        table.add_column(f"{guarantee.sampling.capitalize()} batches")
-        table.add_column("neighbours")
-        for heading in ("noise multiplier", "epsilon"):
-            table.add_column(heading, justify="right", no_wrap=True)
+        batches = f"{guarantee.sampling.capitalize()} batches"
+        table = figures_table(batches, "neighbours", "noise multiplier", "epsilon", names=2)
         for index, row in enumerate(plan.rows):
             if row.sampling != guarantee.sampling:
                 continue

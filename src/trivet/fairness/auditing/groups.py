@@ -1,9 +1,10 @@
 """Rates of each group, compared with the reference."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
@@ -18,7 +19,7 @@ from trivet.fairness.auditing.results import (
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.settings import ReferenceName
 from trivet.fairness.counting.counts import GroupCounts, most_favoured
-from trivet.fairness.counting.naming import name_of
+from trivet.fairness.counting.naming import group_name, name_of
 from trivet.fairness.explain.classes import decompose_counts
 from trivet.fairness.intervals.shares import area_interval
 from trivet.fairness.measures.judging import attribute_reason, audit_metric
@@ -39,7 +40,9 @@ __all__ = [
     "audit_scores",
     "choose_reference",
     "find_reference",
+    "largest_group",
     "most_disparate_group",
+    "named_group",
     "named_values",
 ]
 
@@ -109,6 +112,26 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     return dict(zip(columns, values, strict=True))
 
 
+def named_group(
+    columns: Sequence[str], groups: Sequence[tuple[str, ...]], privileged: Mapping[str, str]
+) -> tuple[int, str]:
+    """Return the place of the privileged group, and why it is the reference."""
+    wanted = tuple(name_of(privileged[column]) or "" for column in columns)
+    if wanted not in groups:
+        known = one_line("; ".join(map(group_name, groups)), limit=200)
+        raise UsageError(
+            f"no row has the privileged value {quote(', '.join(wanted))} in {one_line(', '.join(columns))}; "
+            f"there are {known}."
+        )
+    return groups.index(wanted), NAMED
+
+
+def largest_group(groups: Sequence[tuple[str, ...]], sizes: NDArray[Any]) -> tuple[int, str]:
+    """Return the place of the largest group that can be a yardstick, and why it is the reference."""
+    known = with_values(groups)
+    return int(np.where(known | ~known.any(), sizes, -1).argmax()), "it is the largest group"
+
+
 def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[int, str]:
     """Return the place of the reference group, and why it is this one."""
     if privileged:
@@ -117,14 +140,7 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
             raise UsageError(
                 f"the privileged group needs a value for each sensitive column; {quote(missing[0])} has none."
             )
-        wanted = tuple(name_of(privileged[column]) or "" for column in counts.columns)
-        if wanted not in counts.groups:
-            known = one_line("; ".join(counts.names), limit=200)
-            raise UsageError(
-                f"no row has the privileged value {quote(', '.join(wanted))} in "
-                f"{one_line(', '.join(counts.columns))}; there are {known}."
-            )
-        return counts.groups.index(wanted), NAMED
+        return named_group(counts.columns, counts.groups, privileged)
     sizes, positives = counts.amounts.sum(axis=(1, 2)), counts.amounts[:, 1].sum(axis=1)
     return most_favoured(sizes, positives, known=with_values(counts.groups))
 
@@ -142,8 +158,7 @@ def choose_reference(
         return None, "groups are compared with all rows together"
     sizes = counts.amounts.sum(axis=(1, 2))
     if how == "largest":
-        known = with_values(counts.groups)
-        return int(np.where(known | ~known.any(), sizes, -1).argmax()), "it is the largest group"
+        return largest_group(counts.groups, sizes)
     if how == "most-selected":
         return most_favoured(
             sizes, selected(counts.amounts), of="selected rows", known=with_values(counts.groups)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from trivet.datasets.adult import POSITIVE_CLASS, adult_sample, load_adult
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.design import UNIT, Placed, Scale
 from trivet.fairness.counting.files import CodedColumns, read_columns
@@ -308,11 +307,6 @@ def _is_positive(read: CodedColumns, name: str, counts: GroupCounts) -> NDArray[
 
 def _group_codes(read: CodedColumns, counts: GroupCounts) -> NDArray[np.int64]:
     """Return the place of each row's group among those that were counted."""
-    columns = [read.coded[name] for name in counts.columns]
-    codes, kinds = combined_codes([(column.codes, len(column.categories)) for column in columns])
+    named, codes = read.groups(*counts.columns)
     known = {values: place for place, values in enumerate(counts.groups)}
-    named = (
-        tuple(column.categories[code] for column, code in zip(columns, kind, strict=True))
-        for kind in kinds.tolist()
-    )
     return np.array([known.get(values, -1) for values in named], dtype=np.int64)[codes]

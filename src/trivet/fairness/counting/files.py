@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.arrays import factorised
+from trivet.fairness.counting.arrays import combined_codes, factorised
 from trivet.fairness.counting.design import UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.tabulate import (
@@ -395,6 +395,16 @@ class CodedColumns:
     rows: int
     coded: dict[str, CodedColumn]
     scores: dict[str, Scores]
+
+    def groups(self, *columns: str) -> tuple[list[tuple[str, ...]], NDArray[np.int64]]:
+        """Return the combinations of values of some columns, and the place of each row's among them."""
+        chosen = [self.coded[name] for name in columns]
+        codes, kinds = combined_codes([(each.codes, len(each.categories)) for each in chosen])
+        named = [
+            tuple(each.categories[code] for each, code in zip(chosen, kind, strict=True))
+            for kind in kinds.tolist()
+        ]
+        return named, codes
 
 
 def read_columns(

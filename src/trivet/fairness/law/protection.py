@@ -56,16 +56,9 @@ class Line:
 
 
 def protect(counts: Counts, lines: Sequence[Line], *, fewest: int) -> list[int]:
-    """Return of each line whether it is published, partly or not at all.
+    """Return of each line of all tables whether it is published, partly or not at all.
 
-    Parameters
-    ----------
-    counts
-        Rows of each cell and kind, shape (cells, 2), or (cells, 4) with labels. Their total is published.
-    lines
-        Lines of all tables.
-    fewest
-        Smaller counts are withheld.
+    `counts` are rows by cell and kind, shape (cells, 2), or (cells, 4) with labels. Their total is published.
     """
     sums = np.array([counts[list(line.cells)].sum(axis=0) for line in lines])
     levels = [_level(line, own, fewest) for line, own in zip(lines, sums, strict=True)]

@@ -48,14 +48,7 @@ Cells = Mapping[tuple[str | None, str | None], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Tallies:
-    """Numbers by sex and race.
-
-    Attributes
-    ----------
-    cells : By sex and race, None where unknown: the number selected, and the number of all.
-    unknown_values : Values that count as unknown, as they are in the table.
-    median : Median score; None for selections.
-    """
+    """Numbers selected, and of all, by sex and race, None where unknown; the median of scores."""
 
     cells: Cells
     unknown_values: tuple[str, ...]

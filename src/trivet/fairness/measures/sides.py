@@ -1,8 +1,8 @@
 """Shares of rows by group, and their ratios and differences to a reference: plain counts or weighted ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,40 +26,22 @@ ALL_ROWS: Final = "all rows"
 _BESIDE: Final = ("the group", "all other rows")
 #: Which cells are counted, shape (classes, classes), indexed [label, prediction].
 Cells = NDArray[np.bool_]
+_T = TypeVar("_T", Estimate, TestResult)
 
 
-class _Shares(Protocol):
-    """Share of each group: rows in the cells of the numerator among those of the denominator."""
-
-    def __call__(
-        self, counts: GroupCounts, numerator: Cells, denominator: Cells, *, level: float
-    ) -> tuple[Estimate, ...]: ...
-
-
-class _Compared(Protocol):
-    """Share of each group compared with that of the group at a place: the ratio to it, or it minus them."""
-
-    def __call__(
-        self, counts: GroupCounts, numerator: Cells, denominator: Cells, reference: int, *, level: float
-    ) -> tuple[Estimate, ...]: ...
-
-
-class _Tests(Protocol):
-    """Test whether each group has the share of the group at a place."""
-
-    def __call__(
-        self, counts: GroupCounts, numerator: Cells, denominator: Cells, reference: int
-    ) -> tuple[TestResult, ...]: ...
+#: Of each group, of rows in the cells of a numerator among those of a denominator; of the group compared with
+#: the one at a place; and the test whether both are the same.
+_Made = Callable[..., tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class _Intervals:
     """Source of intervals and tests."""
 
-    shares: _Shares
-    ratios: _Compared
-    differences: _Compared
-    tests: _Tests
+    shares: _Made
+    ratios: _Made
+    differences: _Made
+    tests: _Made
 
 
 def _fractions(
@@ -172,40 +154,34 @@ class Sides:
 
     def ratios(self, rate: GroupRate, *, level: float) -> tuple[Estimate, ...]:
         """Return the share of each group over that of the reference; of the reference itself too."""
-        if rate.needs_labels and not self.counts.labelled:
-            return (unknown(level, NO_LABELS),) * len(self.counts.groups)
-        if self.reference is not None:
-            made = _intervals_of(self.counts).ratios
-            return made(self.counts, *_cells(rate), self.reference, level=level)
-        return tuple(
-            _to_all(_intervals_of(two).ratios(two, *_cells(rate), 1, level=level)[0], _weight(two, rate))
-            for two in map(self._beside_rest, self.others)
-        )
+        nothing = unknown(level, NO_LABELS)
+        return self._compared("ratios", rate, nothing, _to_all, level=level)
 
     def differences(self, rate: GroupRate, *, level: float) -> tuple[Estimate, ...]:
         """Return the share of the reference minus that of each group; of the reference itself too."""
-        if rate.needs_labels and not self.counts.labelled:
-            return (unknown(level, NO_LABELS),) * len(self.counts.groups)
-        if self.reference is not None:
-            made = _intervals_of(self.counts).differences
-            return made(self.counts, *_cells(rate), self.reference, level=level)
-        return tuple(
-            _scaled(
-                _intervals_of(two).differences(two, *_cells(rate), 1, level=level)[0], 1 - _weight(two, rate)
-            )
-            for two in map(self._beside_rest, self.others)
-        )
+        nothing = unknown(level, NO_LABELS)
+        return self._compared("differences", rate, nothing, _of_rest, level=level)
 
     def tests(self, rate: GroupRate) -> tuple[TestResult, ...]:
         """Test whether each group has the share of the reference."""
-        if rate.needs_labels and not self.counts.labelled:
-            return (TestResult(None, "none", NO_LABELS),) * len(self.counts.groups)
-        if self.reference is not None:
-            return _intervals_of(self.counts).tests(self.counts, *_cells(rate), self.reference)
         # A group has the share of all rows exactly where it has that of all others.
-        return tuple(
-            _intervals_of(two).tests(two, *_cells(rate), 1)[0] for two in map(self._beside_rest, self.others)
-        )
+        nothing = TestResult(None, "none", NO_LABELS)
+        return self._compared("tests", rate, nothing, lambda found, _weight: found)
+
+    def _compared(
+        self, kind: str, rate: GroupRate, nothing: _T, to_all: Callable[[_T, float], _T], **options: float
+    ) -> tuple[_T, ...]:
+        """Compare with the reference, or with the rest and from there with all rows together."""
+        if rate.needs_labels and not self.counts.labelled:
+            return (nothing,) * len(self.counts.groups)
+
+        def made(counts: GroupCounts, place: int) -> tuple[_T, ...]:
+            return getattr(_intervals_of(counts), kind)(counts, *_cells(rate), place, **options)
+
+        if self.reference is not None:
+            return made(self.counts, self.reference)
+        pairs = map(self._beside_rest, self.others)
+        return tuple(to_all(made(two, 1)[0], _weight(two, rate)) for two in pairs)
 
     def _beside_rest(self, place: int) -> GroupCounts:
         """Return the counts of one group and of all other rows, which are independent of it."""
@@ -242,10 +218,10 @@ def _to_all(rest: Estimate, weight: float) -> Estimate:
     )
 
 
-def _scaled(difference: Estimate, factor: float) -> Estimate:
+def _of_rest(difference: Estimate, weight: float) -> Estimate:
     """Return the difference to the share of all rows, (1 - w) times that to the share of the other rows."""
     value, low, high = (
-        None if each is None else factor * each
+        None if each is None else (1 - weight) * each
         for each in (difference.value, difference.low, difference.high)
     )
     return replace(difference, value=value, low=low, high=high)

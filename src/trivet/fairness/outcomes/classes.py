@@ -13,19 +13,15 @@ from trivet.fairness.auditing.band import that_count, worst_verdict
 from trivet.fairness.auditing.results import Caution
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.comparisons import (
-    difference_intervals,
-    ratio_intervals,
-    recovered_difference,
-    recovered_ratio,
-)
+from trivet.fairness.intervals.comparisons import recovered_difference, recovered_ratio
 from trivet.fairness.intervals.linearised import Sample, design_covariance, design_sentence
 from trivet.fairness.intervals.shares import (
     finite,
     share_intervals,
     simultaneous_level,
 )
-from trivet.fairness.intervals.weighted import weighted_differences, weighted_ratios, weighted_shares
+from trivet.fairness.intervals.weighted import weighted_shares
+from trivet.fairness.measures.sides import Sides, shares_by_group
 from trivet.fairness.metrics.group_rates import (
     GroupRate,
     false_positive_rates,
@@ -151,18 +147,10 @@ def _class_rates(
     together: float,
 ) -> tuple[ClassRate, ...]:
     """Return one rate of a class in each group."""
-    level, names = settings.level, counts.names
-    if counts.weights is None:
-        x, n = rate.fractions(counts.table)
-        pair = x, n, x[reference], n[reference]
-        shares = share_intervals(x, n, level=level)
-        differences = difference_intervals(*pair, level=level)
-        ratios, wide = (ratio_intervals(*pair, level=each) for each in (level, together))
-    else:
-        cells = np.array(rate.selects), np.array(rate.among)
-        shares = weighted_shares(counts, *cells, level=level)
-        differences = weighted_differences(counts, *cells, reference, level=level)
-        ratios, wide = (weighted_ratios(counts, *cells, reference, level=each) for each in (level, together))
+    level, names, sides = settings.level, counts.names, Sides(counts, reference)
+    shares = shares_by_group(rate, counts, level=level)
+    differences = sides.differences(rate, level=level)
+    ratios, wide = (sides.ratios(rate, level=each) for each in (level, together))
     return tuple(
         ClassRate(
             label=label,

@@ -2,23 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import judged, most_unlike, that_count, worst_verdict
-from trivet.fairness.auditing.groups import named_values
-from trivet.fairness.auditing.results import NAMED, REFERENCE
+from trivet.fairness.auditing.groups import largest_group, named_group, named_values
+from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
-from trivet.fairness.counting.naming import name_of
 from trivet.fairness.intervals.shares import holm
 from trivet.fairness.outcomes.reading import NumberRows
-from trivet.fairness.shaping import with_values
 from trivet.verdict import DISPARATE, IN_BAND
-from trivet.wording import one_line, quote
+from trivet.wording import one_line
 
 __all__ = [
     "adjusted",
@@ -35,7 +32,6 @@ __all__ = [
 ]
 
 _Group = TypeVar("_Group", bound=Any)
-_LARGEST: Final = "it is the largest group"
 
 
 def attributes_of(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
@@ -62,17 +58,8 @@ def reference_of(
 ) -> tuple[int, str]:
     """Return the place of the reference group, and why it is this one."""
     if privileged is None:
-        known = with_values(values)
-        return int(np.argmax(np.where(known | ~known.any(), sizes, -1))), _LARGEST
-    typed = named_values(tuple(named), privileged)
-    wanted = tuple(name_of(typed[column]) or "" for column in columns)
-    if wanted not in values:
-        known = one_line("; ".join(", ".join(each) for each in values), limit=200)
-        raise UsageError(
-            f"no row has the privileged value {quote(', '.join(wanted))} in {one_line(', '.join(columns))}; "
-            f"there are {known}."
-        )
-    return list(values).index(wanted), NAMED
+        return largest_group(values, sizes)
+    return named_group(columns, values, named_values(tuple(named), privileged))
 
 
 def adjusted(attributes: Sequence[Any]) -> tuple[Any, ...]:

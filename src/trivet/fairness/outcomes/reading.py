@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.settings import TableOptions
-from trivet.fairness.counting.arrays import combined_codes
-from trivet.fairness.counting.files import read_columns, require_amounts_readable
+from trivet.fairness.counting.files import CodedColumns, read_columns, require_amounts_readable
 from trivet.fairness.counting.naming import group_name, in_order
 from trivet.fairness.counting.tabulate import require_few_groups, require_no_missing
 from trivet.fairness.intervals.linearised import design_sentence
@@ -180,14 +179,9 @@ def _missing(column: Column) -> str:
     return f"coalesce({text} IN ('', 'nan'), true)"
 
 
-def _groups(read: Any, columns: tuple[str, ...]) -> tuple[Ints, tuple[tuple[str, ...], ...]]:
-    coded = [read.coded[name] for name in columns]
-    codes, kinds = combined_codes([(each.codes, len(each.categories)) for each in coded])
-    require_few_groups(len(kinds), columns)
-    named = [
-        tuple(each.categories[code] for each, code in zip(coded, kind, strict=True))
-        for kind in kinds.tolist()
-    ]
+def _groups(read: CodedColumns, columns: tuple[str, ...]) -> tuple[Ints, tuple[tuple[str, ...], ...]]:
+    named, codes = read.groups(*columns)
+    require_few_groups(len(named), columns)
     values = in_order(named)
     return np.array([values.index(each) for each in named], dtype=np.int64)[codes], values
 

@@ -29,25 +29,6 @@ def suppressed_amounts(audit: AmountAudit, rows: NumberRows, fewest: int) -> Amo
     difference of rows, over single columns and all of them together, determines a withheld number; sums of
     amounts follow from each other in the same way. Where a reference group is withheld, all groups of its
     attribute are, for their ratios and differences would tell its mean. Verdicts are of all groups.
-
-    Parameters
-    ----------
-    audit
-        A finished audit.
-    rows
-        What was audited.
-    fewest
-        Groups of fewer rows are withheld, 1 or more.
-
-    Returns
-    -------
-    AmountAudit
-        The same with `suppressed_below`, and of each attribute `withheld` groups in place of figures.
-
-    Raises
-    ------
-    UsageError
-        If `fewest` is below 1.
     """
     require(Count, suppress=fewest)
     sizes = np.bincount(rows.groups, minlength=len(rows.values))

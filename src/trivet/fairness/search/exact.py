@@ -23,15 +23,7 @@ _STEPS: Final = 20
 
 
 def score_quantiles(x: Counts, n: Counts, all_x: int, all_n: int) -> Floats:
-    """Return the difference from the rest over its deviation if the rates are equal; 0 where that is 0.
-
-    Parameters
-    ----------
-    x, n
-        Rows counted, and rows among which, of each subgroup, shape (groups,).
-    all_x, all_n
-        Those of all rows.
-    """
+    """Return the difference from the rest over its deviation if the rates are equal; 0 where that is 0."""
     rate = all_x / max(all_n, 1)
     variance = _variance(n, all_x, all_n)
     return np.divide(x - n * rate, np.sqrt(variance), out=np.zeros(len(x)), where=variance > 0)

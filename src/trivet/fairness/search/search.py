@@ -17,9 +17,15 @@ from trivet.fairness.search.binning import BinnedColumn, bin_columns
 from trivet.fairness.search.bitsets import Blocks, Words
 from trivet.fairness.search.calibration import Scored, search_calibration
 from trivet.fairness.search.exact import exact_quantiles, score_quantiles
-from trivet.fairness.search.found import conditions_of, described, detectable, excludes_zero
+from trivet.fairness.search.found import (
+    Difference,
+    choose_differences,
+    conditions_of,
+    described,
+    detectable,
+    excludes_zero,
+)
 from trivet.fairness.search.rates import Rates, outcome_masks, searched_rates
-from trivet.fairness.search.redundant import Difference, choose_differences
 from trivet.fairness.search.results import (
     CalibrationSearch,
     Condition,

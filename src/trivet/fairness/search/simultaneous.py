@@ -106,15 +106,9 @@ def compare_groups(
     draws: int = DRAWS,
     workers: int = 1,
 ) -> Compared:
-    """Compare each subgroup with the rest of the rows.
+    """Compare each subgroup with the rest of the rows, of which each has `fewest` or more.
 
-    Parameters
-    ----------
-    words, masks
-        Rows of the conditions and of the sets that the rates are made of, in the order of `blocks`, which
-        has to be a random one.
-    fewest
-        Rows at least of a subgroup and of the rest, of those that a rate is a share of.
+    `words` and `masks` are in the order of `blocks`, which has to be a random one.
     """
     whole = blocks.count(masks).astype(np.float64)
     totals = sizes(masks)

@@ -52,29 +52,9 @@ class Groups:
 def find_groups(
     words: Words, columns: Places, rows: int, *, fewest: int, depth: int, most: int, workers: int
 ) -> Groups:
-    """Find conjunctions of conditions on different columns.
+    """Find conjunctions of up to `depth` conditions on different columns, the largest ones extended first.
 
-    Parameters
-    ----------
-    words
-        Rows that meet each condition, shape (conditions, words).
-    columns
-        Column of each condition, shape (conditions,).
-    rows
-        Rows of the table.
-    fewest
-        Rows at least of a subgroup, and of what is not in it.
-    depth
-        Conditions at most, 1 to 3.
-    most
-        Subgroups at most: the largest ones are extended first.
-    workers
-        Threads; the result does not depend on them.
-
-    Returns
-    -------
-    Groups
-        A conjunction that has the same rows as a shorter one is that one, and left out.
+    One with the same rows as a shorter one is that one, and left out. The number of threads decides nothing.
     """
     counts = sizes(words)
     kept = np.flatnonzero((counts >= fewest) & (counts <= rows - fewest))[:most]

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from trivet.estimate import Known
-from trivet.privacy.mechanism.answers import Answers, Event, Plain, Sample
+from trivet.privacy.mechanism.answers import Answers, Event, Plain, Sample, coarse_grid
 from trivet.privacy.mechanism.bounds import (
     LOGIC_PARTS,
     PARTS,
@@ -34,7 +34,6 @@ from trivet.privacy.mechanism.bounds import (
     upper,
     visible_count,
 )
-from trivet.privacy.mechanism.coarse import coarse_grid
 from trivet.privacy.mechanism.families import BITS, FAMILIES
 from trivet.privacy.mechanism.neighbours import Neighbours
 from trivet.privacy.mechanism.results import EventFinding, MechanismAudit

@@ -11,9 +11,9 @@ Online, the score is the logarithm of the ratio of the two densities at the audi
 model's logit lies above theirs (Section IV-E).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,10 +22,11 @@ from scipy.special import betainc, betaln, digamma, hyp2f1, polygamma
 from scipy.stats import t as student
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.shadows import ShadowValues, resolution, side_means
+from trivet.privacy.membership.likeness import Likeness, quantile_scores
+from trivet.privacy.membership.shadows import ShadowValues, Signals, resolution, side_means
 from trivet.settings import Rate, require
 
-__all__ = ["Expected", "lira_scores", "rmia_scores"]
+__all__ = ["ATTACKS", "WITHOUT_SHADOWS", "Evidence", "Expected", "lira_scores", "rmia_scores"]
 
 #: From the rows' mean logits on one side, shape (n,), to what is expected of each without its own.
 Expected = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -248,3 +249,61 @@ def _population(population: ArrayLike, n: int) -> NDArray[np.intp]:
     if len(np.unique(rows)) < len(rows):
         raise DataError("RMIA's population names a row twice. Give each row once.")
     return rows.astype(np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Signals of the audited model and the shadow models on the rows of the data."""
+
+    # `reference` are the rows that are known not to have trained the audited model.
+
+    target: Signals
+    shadows: Signals
+    inside: NDArray[np.bool_]
+    population: NDArray[np.int64]
+    units: NDArray[np.int64]
+    likeness: Likeness
+    reference: NDArray[np.bool_]
+    known: dict[bytes, NDArray[np.float64]] = field(default_factory=dict)
+
+    def lira(self, *, online: bool) -> NDArray[np.float64]:
+        """Return LiRA's scores, on logits that one clip holds apart from infinity for all models."""
+        target, shadows = self._logits()
+        return lira_scores(target, shadows, self.inside, online=online, expected=self._expected)
+
+    def rmia(self) -> NDArray[np.float64]:
+        """Return RMIA's scores."""
+        target, shadows = self.target.probability[0], self.shadows.probability
+        return rmia_scores(target, shadows, self.inside, self.population, units=self.units)
+
+    def quantile(self) -> NDArray[np.float64]:
+        """Return the scores of the quantile regression attack."""
+        return quantile_scores(self._logits()[0], self.likeness, self.reference)
+
+    def planted(self) -> NDArray[np.float64]:
+        """Return scores of rows that no shadow model has seen: offline LiRA's, without shadows the logit."""
+        target, shadows = self._logits()
+        return lira_scores(target, shadows, self.inside, online=False) if len(shadows) else target
+
+    def _expected(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what is expected of each row by rows like it; online and offline LiRA ask the same."""
+        key = means.tobytes()
+        if key not in self.known:
+            self.known[key] = self.likeness.expected(means)
+        return self.known[key]
+
+    def _logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        said = (self.target, self.shadows)
+        clip = resolution(*(each.probability for each in said), *(each.others for each in said))
+        return self.target.logits(clip)[0], self.shadows.logits(clip)
+
+
+#: From what the models say to one score a row, higher where it is more surely a member.
+ATTACKS: Final[Mapping[str, Callable[[Evidence], NDArray[np.float64]]]] = {
+    "lira-online": lambda e: e.lira(online=True),
+    "lira-offline": lambda e: e.lira(online=False),
+    "rmia": lambda e: e.rmia(),
+    "quantile": lambda e: e.quantile(),
+}
+#: Attacks that need no shadow model.
+WITHOUT_SHADOWS: Final = frozenset({"quantile"})

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
+from trivet.privacy.membership.attacks import ATTACKS, WITHOUT_SHADOWS, Evidence
 from trivet.privacy.membership.claims import CANARIES, Tossed, judge_claim, require_refutable, testable
 from trivet.privacy.membership.discoveries import discover
-from trivet.privacy.membership.evidence import ATTACKS, WITHOUT_SHADOWS, Evidence
 from trivet.privacy.membership.groups import (
     Relabelled,
     checked_groups,

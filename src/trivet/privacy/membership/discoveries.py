@@ -14,25 +14,17 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
 from trivet.privacy.membership.results import Discoveries
 
-__all__ = ["benjamini_hochberg", "conformal_p_values", "discover"]
+__all__ = ["conformal_p_values", "discover"]
 
 
 def conformal_p_values(scores: NDArray[np.float64], calibration: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (1 + calibrating scores at least as high) / (1 + their number) for each score."""
     higher = len(calibration) - np.searchsorted(np.sort(calibration), scores, side="left")
     return (1 + higher) / (1 + len(calibration))
-
-
-def benjamini_hochberg(p_values: NDArray[np.float64], fdr: float) -> NDArray[np.bool_]:
-    """Return which hypotheses are rejected: all up to the last p-value under its share of `fdr`."""
-    order = np.argsort(p_values, kind="stable")
-    under = np.flatnonzero(p_values[order] <= fdr * np.arange(1, len(order) + 1) / len(order))
-    rejected = np.zeros(len(order), dtype=np.bool_)
-    rejected[order[: under[-1] + 1 if under.size else 0]] = True
-    return rejected
 
 
 def discover(
@@ -53,11 +45,11 @@ def discover(
         """Count members only: whether a candidate that is none is named has no part in the choice."""
         found = scores[attack]
         p_values = conformal_p_values(found[inside], found[choosing])
-        return int(benjamini_hochberg(p_values, level).sum())
+        return int((false_discovery_control(p_values) <= level).sum())
 
     best = max(scores, key=named_before)
     p_values = conformal_p_values(scores[best][candidates], scores[best][calibrating])
-    whose = candidates[benjamini_hochberg(p_values, level)]
+    whose = candidates[false_discovery_control(p_values) <= level]
     members = whose[inside[whose]]
     return Discoveries(
         fdr=fdr,

@@ -20,6 +20,7 @@ __all__ = [
     "checked_scores",
     "delong_variance",
     "effective_rows",
+    "placements",
     "proportion",
     "proportion_interval",
     "rate_at",
@@ -136,13 +137,18 @@ def delong_variance(
     """Return the AUROC and its DeLong variance, 0 where a side has one row or unit only."""
     # O(n log n) by midranks (Sun and Xu 2014, Algorithm 2); with units it is Obuchowski's (1997), in which
     # the rows of a unit count as one sum. No unit is on both sides, so the sides have no covariance.
-    p, q = len(members), len(non_members)
-    both = rankdata(np.concatenate([members, non_members]))
-    # The share of the other side that each row outscores, ties half.
-    beaten = (both[:p] - rankdata(members)) / q
-    beating = 1 - (both[p:] - rankdata(non_members)) / p
+    beaten, beating = placements(members, non_members)
     sides = ((beaten, None), (beating, None)) if units is None else ((beaten, units[0]), (beating, units[1]))
     return float(beaten.mean()), sum(_variance_of_mean(shares, owners) for shares, owners in sides)
+
+
+def placements(
+    members: NDArray[np.float64], non_members: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of non-members that each member outscores, and of members above each non-member."""
+    p, q = len(members), len(non_members)
+    both = rankdata(np.concatenate([members, non_members]))
+    return (both[:p] - rankdata(members)) / q, 1 - (both[p:] - rankdata(non_members)) / p
 
 
 def _variance_of_mean(shares: NDArray[np.float64], owners: NDArray[np.int64] | None) -> float:

@@ -13,7 +13,8 @@ from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
 from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution, from_gaussian_mechanism
 from dp_accounting.rdp import RdpAccountant
 from numpy.typing import NDArray
-from scipy.special import gammaln, log_ndtr, xlog1py, xlogy
+from scipy.special import log_ndtr
+from scipy.stats import binom
 
 from trivet.errors import UsageError
 from trivet.privacy import accountants
@@ -228,21 +229,14 @@ def shuffled_at_least(noise_multiplier: float, passes: int, delta: float, *, bat
     others = (batches - 1) * log_ndtr(thresholds / noise_multiplier)
     here = -np.expm1(log_ndtr((thresholds - 2) / noise_multiplier) + others)
     there = -np.expm1(log_ndtr((thresholds - 1) / noise_multiplier) + others)
-    log_p, log_q = _log_binomial(passes, here), _log_binomial(passes, there)
+    seen = np.arange(passes + 1)
+    log_p, log_q = (binom.logpmf(seen, passes, each[:, None]) for each in (here, there))
     low, high = np.zeros(_THRESHOLDS), np.full(_THRESHOLDS, 1e4)
     for _ in range(60):
         middle = (low + high) / 2
         exceeds = _hockey_stick(log_p, log_q, middle) >= delta
         low, high = np.where(exceeds, middle, low), np.where(exceeds, high, middle)
     return float(low.max())
-
-
-def _log_binomial(trials: int, probability: Floats) -> Floats:
-    """Logarithms of the probabilities of 0 to `trials` successes, a row a probability."""
-    count = np.arange(trials + 1)
-    choose = gammaln(trials + 1) - gammaln(count + 1) - gammaln(trials - count + 1)
-    p = probability[:, None]
-    return choose + xlogy(count, p) + xlog1py(trials - count, -p)
 
 
 def _hockey_stick(log_p: Floats, log_q: Floats, epsilon: Floats) -> Floats:

@@ -74,18 +74,7 @@ _INK_LIGHTNESS: Final = int(INK[1:3], 16) / 255
 
 
 def on_dark(color: str) -> str:
-    """Return what stands for a colour of a figure on dark paper: of a grey its opposite.
-
-    Parameters
-    ----------
-    color
-        As ``#rrggbb``.
-
-    Returns
-    -------
-    str
-        A colour of the same form; one that is neither a grey nor of the palette stays as it is.
-    """
+    """Return what stands for a colour of a figure on dark paper: of a grey its opposite, of others itself."""
     named = {light.lower(): dark for light, dark in _DARK.items()}
     color = color.lower()
     channels = {int(color[place : place + 2], 16) for place in (1, 3, 5)}

@@ -41,17 +41,7 @@ def _exact(value: Value) -> list[str]:
 
 
 def card(summary: Summary, tell: Tell, thumbnails: Mapping[str, str]) -> str:
-    """Write the card: the outcome, what was audited with a picture a leg, and a line a finding.
-
-    Parameters
-    ----------
-    summary
-        Its content.
-    tell
-        Says where a value comes from.
-    thumbnails
-        HTML of the picture of a leg, by the leg's name; under an empty name one of the whole.
-    """
+    """Write the card: the outcome, what was audited with a picture a leg, and a line a finding."""
     lines, more = summary.cut(MOST_LINES)
     counted = f'<p class="counted">{escape_html(summary.counted)}</p>' if summary.counted else ""
     against = f'<p class="against">{escape_html(summary.against)}</p>' if summary.against else ""

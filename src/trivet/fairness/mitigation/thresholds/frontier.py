@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,20 +177,17 @@ def _rates(
 
 
 def _expected_share(right: Floats, *, level: float) -> Estimate:
-    share, (low, high) = float(right.mean()), _wilson(np.array([right.sum()]), np.array([len(right)]), level)
+    # A lot that is drawn spreads a row's prediction no more than a row of another label does.
+    x, n = np.array([right.sum()]), np.array([len(right)])
+    share, (low, high) = float(right.mean()), wilson_limits(x, n, level=level)
     return Estimate(share, float(low[0]), float(high[0]), level, "Wilson score, expected share")
 
 
 def _gap(selected: Floats, rows: Floats, *, level: float) -> Estimate:
     """Return the largest difference of a rate, between ends that all rates' intervals allow at once."""
     each = 1 - (1 - level) / selected.size
-    low, high = _wilson(selected, rows, each)
+    low, high = wilson_limits(selected, rows, level=each)
     spread = float(np.ptp(selected / rows, axis=1).max())
     least = max(0.0, float((low.max(axis=1) - high.min(axis=1)).max()))
     most = float((high.max(axis=1) - low.min(axis=1)).max())
     return Estimate(spread, least, most, level, "Wilson score, all groups at once (Bonferroni)")
-
-
-def _wilson(x: NDArray[Any], n: NDArray[Any], level: float) -> tuple[Floats, Floats]:
-    # A lot that is drawn spreads a row's prediction no more than a row of another label does.
-    return wilson_limits(x, n, level=level)

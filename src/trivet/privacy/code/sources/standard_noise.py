@@ -202,7 +202,6 @@ _SCIPY: Final = {
     "geom": "geometric",
     "dlaplace": "discrete_laplace",
 }
-_SHAPED: Final = frozenset({"geometric", "discrete_laplace"})
 
 
 def put_scipy(patches: Patches) -> None:

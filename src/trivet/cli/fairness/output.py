@@ -1,25 +1,13 @@
-"""Shared parts of the fairness commands: one run with its files, and the cells of their tables."""
+"""Shared parts of the fairness commands: refused options, and the cells of their tables."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, fields
-from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.table import Table
 
-from trivet.audit import Progress
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import (
-    marked,
-    print_files,
-    print_json,
-    report_progress,
-    results_console,
-    verdict_text,
-)
+from trivet.cli.terminal import marked, verdict_text
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE
@@ -35,9 +23,7 @@ __all__ = [
     "FILES",
     "NAME",
     "band_of",
-    "carry_out",
     "ends_text",
-    "figures_table",
     "name_text",
     "print_notes",
     "print_verdict",
@@ -52,41 +38,6 @@ __all__ = [
 FILES = ("fairness.json", "fairness.html")
 #: Longer names are not read on a terminal; shorter ones are never cut.
 NAME = 500
-_Found = TypeVar("_Found", bound=Any)
-
-
-def carry_out(
-    audit: Callable[[Progress], _Found],
-    show: Callable[[_Found, "Console"], None],
-    write: Callable[[_Found, Path], tuple[Path, ...]],
-    *,
-    files: tuple[str, ...],
-    out: Path | None,
-    json: bool,
-    drawn: str = "pictures and page",
-    rows: Callable[[_Found], int] | None = None,
-) -> _Found:
-    """Audit, write and print; where rows are counted, the time is printed as well."""
-    if out is not None:
-        prepare_folder(out, *files)
-    started = perf_counter()
-    with report_progress() as progress:
-        found = audit(progress)
-        written: tuple[Path, ...] = ()
-        if out is not None:
-            progress("fairness", drawn, None)
-            written = write(found, out)
-    seconds = perf_counter() - started
-    if json:
-        timed = {} if rows is None else {"seconds": seconds}
-        print_json({**asdict(found), **timed, "files": list(map(str, written))})
-        return found
-    console = results_console()
-    show(found, console)
-    print_files(console, written)
-    if rows is not None:
-        console.print(f"{rows(found):,} rows in {seconds:.1f} s.")
-    return found
 
 
 def refuse_idle(table: str, options: TableOptions, used: AbstractSet[str], *, where: str) -> None:
@@ -114,16 +65,6 @@ def print_notes(found: Any, console: "Console", *, more: Iterable[str] = ()) -> 
         console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
     for line in (found.limits, *more):
         console.print(escape(line), style="dim")
-
-
-def figures_table(first: str, *others: str) -> Table:
-    """Return a table of names and of figures to the right of them; headings are markup."""
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    # Where there is too little room names are folded, and nothing is cut.
-    table.add_column(first, overflow="fold")
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def name_text(name: str) -> str:

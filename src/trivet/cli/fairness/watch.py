@@ -1,22 +1,20 @@
 """``trivet fairness watch``: a disparity over time, with an alarm that holds at every look."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import (
+from trivet.cli.fairness.output import (
     NAME,
     band_of,
-    carry_out,
     ends_text,
-    figures_table,
     name_text,
     value_text,
 )
 from trivet.cli.options import Json, Out, command
-from trivet.cli.terminal import marked, verdict_text
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table, marked, verdict_text
 from trivet.fairness.monitoring.results import FairnessWatch, WatchedGroup
 from trivet.fairness.monitoring.settings import WatchOptions
 from trivet.verdict import DISPARATE, tone
@@ -54,11 +52,12 @@ def watch(*tables: str, options: WatchOptions, out: Out = None, json: Json = Fal
     found = carry_out(
         look,
         print_watch,
-        _write,
+        "WATCH",
+        leg="fairness",
         files=("watch.json", "watch.html"),
         out=out,
         json=json,
-        rows=lambda found: sum(found.rows),
+        timed=lambda found: f"{sum(found.rows):,} rows in",
     )
     return 1 if found.verdict == DISPARATE else 0
 
@@ -119,9 +118,3 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
 
 def _looks(number: int) -> str:
     return "1 look" if number == 1 else f"{number:,} looks"
-
-
-def _write(found: FairnessWatch, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import WATCH, write_with_result  # noqa: PLC0415 - draws
-
-    return write_with_result(WATCH, found, out)

@@ -8,13 +8,11 @@ from rich.markup import escape
 
 from trivet.audit import Progress
 from trivet.cli.commands import command_of_commands
-from trivet.cli.fairness_outcomes import audit_and_print
-from trivet.cli.fairness_output import (
+from trivet.cli.fairness.outcomes import audit_and_print
+from trivet.cli.fairness.output import (
     FILES,
     band_of,
-    carry_out,
     ends_text,
-    figures_table,
     name_text,
     print_notes,
     print_verdict,
@@ -23,8 +21,10 @@ from trivet.cli.fairness_output import (
     value_text,
     verdict_cell,
 )
-from trivet.cli.fairness_search import print_search
+from trivet.cli.fairness.search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table
 from trivet.errors import UsageError
 from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
@@ -318,11 +318,11 @@ def audit(
                 "--inferred and --error-rates: nothing is done with them in a table of --template; leave "
                 "them out."
             )
-        from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
+        from trivet.cli.fairness.law import write_template  # noqa: PLC0415 - an audit needs none of it
 
         return write_template(table, options, law, out=out, json=json)
     if inferred.given:
-        from trivet.cli.fairness_inferred import bound_table  # noqa: PLC0415 - as above
+        from trivet.cli.fairness.inferred import bound_table  # noqa: PLC0415 - as above
 
         return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
@@ -340,7 +340,14 @@ def audit(
         )
 
     found = carry_out(
-        run, _print, _write, files=FILES, out=out, json=json, rows=lambda found: _audited(found).rows
+        run,
+        _print,
+        _write,
+        leg="fairness",
+        files=FILES,
+        out=out,
+        json=json,
+        timed=lambda found: f"{_audited(found).rows:,} rows in",
     )
     return 1 if _audited(found).verdict == DISPARATE else 0
 

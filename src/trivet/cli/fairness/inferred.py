@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.markup import escape
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import (
+from trivet.cli.fairness.output import (
     NAME,
-    carry_out,
     ends_text,
-    figures_table,
     name_text,
     refuse_idle,
     value_text,
 )
-from trivet.cli.terminal import marked, verdict_text
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table, marked, verdict_text
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.inferred.results import InferredAudit, InferredDisparity
@@ -49,7 +48,9 @@ def bound_table(
             return bound_disparities(opened, **given, **parsed(inferred), seed=seed)
 
     files = ("inferred.json", "inferred.html")
-    found = carry_out(bound, print_bounds, _write, files=files, out=out, json=json, drawn="page")
+    found = carry_out(
+        bound, print_bounds, "INFERRED", leg="fairness", files=files, out=out, json=json, drawn="page"
+    )
     return 1 if found.verdict == DISPARATE else 0
 
 
@@ -113,9 +114,3 @@ def _difference(each: InferredDisparity) -> str:
 
 def _ends(low: float | None, high: float | None) -> str:
     return ends_text(low, high, unknown="unknown")
-
-
-def _write(found: InferredAudit, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import INFERRED, write_with_result  # noqa: PLC0415 - draws
-
-    return write_with_result(INFERRED, found, out)

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import (
+from trivet.cli.fairness.output import (
     FILES,
-    carry_out,
     ends_text,
-    figures_table,
     name_text,
     print_notes,
     print_verdict,
@@ -18,6 +16,8 @@ from trivet.cli.fairness_output import (
     value_text,
     verdict_cell,
 )
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableSettings
@@ -55,7 +55,14 @@ def audit_and_print(settings: TableSettings, *, seed: int, out: Path | None, jso
         )
 
     found = carry_out(
-        run, print_outcomes, _write, files=FILES, out=out, json=json, rows=lambda found: found.rows
+        run,
+        print_outcomes,
+        "OUTCOME",
+        leg="fairness",
+        files=FILES,
+        out=out,
+        json=json,
+        timed=lambda found: f"{found.rows:,} rows in",
     )
     return 1 if found.verdict == DISPARATE else 0
 
@@ -175,9 +182,3 @@ def _amount(estimate: Estimate) -> str:
 
 def _between(low: float | None, high: float | None) -> str:
     return f"up to {high:.3f}" if low is None and high is not None else ends_text(low, high, unknown="")
-
-
-def _write(found: OutcomeAudit, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import OUTCOME, write_with_result  # noqa: PLC0415 - draws
-
-    return write_with_result(OUTCOME, found, out)

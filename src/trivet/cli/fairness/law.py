@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 
 from trivet.audit import Progress
-from trivet.cli.fairness_output import carry_out, figures_table, name_text, refuse_idle
-from trivet.cli.terminal import marked
+from trivet.cli.fairness.output import name_text, refuse_idle
+from trivet.cli.outputs import carry_out
+from trivet.cli.terminal import figures_table, marked
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.law.publishing import (
@@ -79,7 +80,7 @@ def write_template(
         return suppressed_bias_audit(found, options.suppress)
 
     files = ("ll144.json", CSV, "ll144.html")
-    carry_out(count, print_bias_audit, _write, files=files, out=out, json=json, drawn="page")
+    carry_out(count, print_bias_audit, _write, leg="fairness", files=files, out=out, json=json, drawn="page")
     return 1 if disparate else 0
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from trivet.cli.fairness_output import name_text
+from trivet.cli.fairness.output import name_text
 
 __all__ = ["print_search"]
 

@@ -1,0 +1,1 @@
+"""``trivet fairness``: disparities between groups, and the effect of each mitigation."""
