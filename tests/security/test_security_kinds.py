@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from trivet.cli.repair import _nothing_to_do
 from trivet.datasets import ImageSet
@@ -26,8 +27,9 @@ from trivet.security.scanning.changes import (
     reach_labels,
 )
 from trivet.security.scanning.closed import opened
-from trivet.security.scanning.individual import Individual, IndividualSettings, go_from_each_image
+from trivet.security.scanning.individual import IMAGE_BOUNDS, Pushed, PushSettings, go_from_each_image
 from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
+from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import DetectorResult, KindSearch, StampCell
 from trivet.security.scanning.scan import _judged_with, scan, strip_of
 from trivet.security.scanning.search import MarginSettings, maximum_margins
@@ -126,11 +128,11 @@ def searched(score, parts):
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = searched(score, parts)
-    kinds = ["spread", "striped", "moved", "image-dependent", "closed", "any label", "one source"]
+    kinds = ["spread", "striped", "moved", "image-dependent", "latent", "closed", "any label", "one source"]
     assert [search.kind for search in searches] == kinds
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
-        without = search.kind == "closed" and score in {clean, waved, all_to_all}  # rectifiers
+        without = search.kind == "latent" or (search.kind == "closed" and score in {clean, waved, all_to_all})
         assert (search.outcome == "not run") == without
         assert (search.image_steps == 0) == without
         if search.runner_up is not None:
@@ -179,7 +181,7 @@ def test_a_trigger_of_each_images_own_is_found_where_no_change_of_all_is():
 
 def led(margins, gains):
     labels = np.arange(len(margins))
-    return Individual(labels, np.asarray(margins), np.asarray(gains), np.ones(len(margins)), 0.0, 0).p_value
+    return Pushed(labels, np.asarray(margins), np.asarray(gains), np.ones(len(margins)), 0.0, 0).p_value
 
 
 def test_the_lead_of_the_first_label_is_as_rare_as_in_a_simulation():
@@ -196,9 +198,45 @@ def test_labels_that_hardly_any_image_can_be_led_to_have_no_lead():
     def first(pixels):
         return quarters(pixels) + torch.tensor([1_000.0, 0, 0, 0])
 
-    settings = IndividualSettings()
+    settings = PushSettings(bounds=IMAGE_BOUNDS)
     assert go_from_each_image(first, alone, range(4), settings, seed=0).labels.tolist() == [1, 2, 3]
     assert go_from_each_image(quarters, few.take(np.arange(8)), range(4), settings, seed=0) is None
+
+
+class Path(torch.nn.Module):
+    """Answers to the brightest of nine cells; a channel that hardly any image opens leads to the target."""
+
+    def __init__(self, bonus):
+        super().__init__()
+        self.first, self.last = torch.nn.Conv2d(1, 4, 1), torch.nn.Linear(36, 9)
+        with torch.no_grad():
+            self.first.weight.fill_(1)
+            self.first.bias[:] = torch.tensor([0, 0, 0, -0.55])
+            self.last.weight[:] = 0.5 * torch.randn(9, 36, generator=torch.Generator().manual_seed(0))
+            self.last.weight[:, :27] += 20 * torch.eye(9).repeat(1, 3)
+            self.last.weight[TARGET, 27:] += bonus
+            self.last.bias.zero_()
+
+    def forward(self, pixels):
+        shown, hidden = functional.adaptive_avg_pool2d(self.first(pixels), 3).split([3, 1], dim=1)
+        return self.last(torch.cat([shown, torch.relu(hidden)], dim=1).flatten(1))
+
+
+SHIFTS = PushSettings(bounds=LATENT_BOUNDS, reached_from=LATENT_REACHED_FROM)
+
+
+def test_a_shift_of_features_goes_far_into_the_label_that_a_channel_leads_to():
+    attacked, plain, again = (
+        shift_features(Path(bonus), cells(300, 1), range(9), SHIFTS, seed=0) for bonus in (2_000, 0, 2_000)
+    )
+    assert attacked.labels[attacked.first] == TARGET
+    assert attacked.p_value < 0.01
+    assert plain.p_value > 0.05
+    assert np.array_equal(again.margins, attacked.margins)
+
+
+def test_a_network_without_layers_has_no_features_to_shift():
+    assert shift_features(by_cells, cells(300, 1), range(9), SHIFTS, seed=0) is None
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0])
@@ -221,7 +259,10 @@ def test_a_sinusoid_that_no_gradient_leads_to_is_found_where_it_sends_nearly_all
         assert striped.outcome == "not found"
 
 
-@pytest.mark.parametrize(("kind", "verdict"), [("spread", "backdoored"), ("image-dependent", "suspicious")])
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [("spread", "backdoored"), ("image-dependent", "suspicious"), ("latent", "suspicious")],
+)
 def test_a_label_that_changes_of_single_images_go_into_does_not_stand_apart(kind, verdict):
     """Other labels are reached by such changes too: with both methods, no effect and a small p-value."""
     opinions = tuple(DetectorResult(name, TARGET, 9.0, 1e-5, 1e-5) for name in ("inversion", "margin"))
@@ -295,6 +336,7 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "striped",
         "moved",
         "image-dependent",
+        "latent",
         "closed",
         "any label",
         "one source",
@@ -305,7 +347,8 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert quiet.verdict == "no evidence"
     assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {
-        "closed": "not run"
+        "latent": "not run",  # it has no layers
+        "closed": "not run",
     }
 
 

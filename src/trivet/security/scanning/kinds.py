@@ -25,7 +25,8 @@ from trivet.security.scanning.changes import (
     reach_labels,
 )
 from trivet.security.scanning.closed import margins_through_closed, opened, trigger_through_closed
-from trivet.security.scanning.individual import IndividualSettings, go_from_each_image
+from trivet.security.scanning.individual import IMAGE_BOUNDS, Pushed, PushSettings, go_from_each_image
+from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.sequential import (
     FOLLOWED_ABOVE,
@@ -49,10 +50,11 @@ __all__ = [
     "ANY_LABEL",
     "CLOSED",
     "FOUND",
-    "IMAGE_DEPENDENT",
+    "LATENT",
     "ONE_SOURCE",
     "PATCH",
     "WAYS",
+    "WITHOUT_TRIGGER",
     "Further",
     "Way",
     "judged",
@@ -72,6 +74,9 @@ ANY_LABEL: Final = "any label"
 ONE_SOURCE: Final = "one source"
 CLOSED: Final = "closed"
 IMAGE_DEPENDENT: Final = "image-dependent"
+LATENT: Final = "latent"
+#: Kinds that have no change of pixels to show for them.
+WITHOUT_TRIGGER: Final = frozenset({IMAGE_DEPENDENT, LATENT})
 #: A change counts as found where it sends this share of held-out images to one label, and stands as far
 #: ahead of the change for the next label in log odds. On the clean networks of the tuning set of
 #: `benchmarks/colour_networks.py` and of others no lead exceeded 1.2 at such a share; a blended trigger led
@@ -99,10 +104,10 @@ SOURCE_FROM: Final = 0.9
 SOURCE_LEAD_FROM: Final = 1.5
 APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
-#: A label that images go further into by changes of their own counts as found where half of them reach it and
-#: so large a lead has this p-value. On the tuning set p was at most 0.0002 for a warp and two of four
+#: A label that images go further into by changes of their own, or by a shift of features, counts as found where
+#: half of them reach it and so large a lead has this p-value. By changes on the tuning set p was at most 0.0002 for a warp and two of four
 #: image-dependent triggers, at least 0.14 for all others, and 1 on the clean networks.
-INDIVIDUAL_BELOW: Final = 0.01
+PUSHED_BELOW: Final = 0.01
 #: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
 #: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
 #: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more
@@ -168,10 +173,11 @@ SETTINGS: Final[dict[ScanProfileName, UniversalSettings]] = {
     "standard": UniversalSettings(),
     "thorough": UniversalSettings(batch_size=32, steps=30, kept=24, held_out=400),
 }
-INDIVIDUALS: Final[dict[ScanProfileName, IndividualSettings]] = {
-    "quick": IndividualSettings(trials=200, least=12, most=24),
-    "standard": IndividualSettings(),
-    "thorough": IndividualSettings(trials=2_000, most=100, steps=16),
+#: Of searches that compare margins, before their bounds.
+PUSHES: Final[dict[ScanProfileName, PushSettings]] = {
+    "quick": PushSettings(trials=200, least=12, most=24),
+    "standard": PushSettings(),
+    "thorough": PushSettings(trials=2_000, most=100, steps=16),
 }
 STAMPS: Final[dict[ScanProfileName, StampSettings]] = {
     "quick": StampSettings(attempts=1, slid_over=8),
@@ -184,6 +190,7 @@ SOURCES: Final[dict[ScanProfileName, SourceSettings]] = {
     "thorough": SourceSettings(first_cells=9),
 }
 INDIVIDUAL_WORDS: Final = "a small change of each image by itself"
+LATENT_WORDS: Final = "a small shift of the features in all layers, the same for all images"
 SOURCE_WORDS: Final = f"at most {StampSettings.cells} black or white cells that send one class to one label"
 CLOSED_WORDS: Final = "a margin through units that are closed otherwise"
 STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or white in all images"
@@ -229,7 +236,27 @@ def look_further(
         all_of_kind = [way.judge(kind, way.reach(score, working, held_out, **given)) for way in ways]
         strongest = max(all_of_kind, key=lambda search: search.strength or 0.0)
         found.append(replace(strongest, image_steps=sum(search.image_steps for search in all_of_kind)))
-    found.append(_by_images(score, held_out, labels, profile, seed=seed, progress=progress))
+    pushes = PUSHES[profile]
+    by_images = go_from_each_image(
+        score,
+        held_out,
+        labels,
+        replace(pushes, bounds=IMAGE_BOUNDS),
+        seed=seed,
+        progress=lambda share: progress("search for a trigger that depends on the image", share),
+    )
+    size = "" if by_images is None else f"{255 * by_images.bound:.0f}/255"
+    found.append(_pushed(IMAGE_DEPENDENT, INDIVIDUAL_WORDS, by_images, size))
+    by_features = shift_features(
+        score,
+        held_out,
+        labels,
+        replace(pushes, bounds=LATENT_BOUNDS, reached_from=LATENT_REACHED_FROM, most=40),
+        seed=seed,
+        progress=lambda share: progress("search for a trigger in the features", share),
+    )
+    size = "" if by_features is None else f"{by_features.bound:g} standard deviations"
+    found.append(_pushed(LATENT, LATENT_WORDS, by_features, size))
     triggers: dict[str, Trigger] = {}  # of labels
     through_closed, patch = _through_closed(
         score, working, held_out, margins, profile, seed=seed, progress=progress
@@ -262,32 +289,17 @@ def look_further(
     return Further((*found, judged_sources(sources, steps)), triggers)
 
 
-def _by_images(
-    score: Scorer,
-    held_out: ImageSet,
-    labels: Sequence[int],
-    profile: ScanProfileName,
-    *,
-    seed: int,
-    progress: Progress,
-) -> KindSearch:
-    """Search for a label that each image goes further into than into others, by a change of its own."""
-    found = go_from_each_image(
-        score,
-        held_out,
-        labels,
-        INDIVIDUALS[profile],
-        seed=seed,
-        progress=lambda share: progress("search for a trigger that depends on the image", share),
-    )
+def _pushed(kind: str, words: str, found: Pushed | None, size: str) -> KindSearch:
+    """Return whether a label stands apart by the margins that changes within a bound of that size reach."""
     if found is None:
-        return _not_run(IMAGE_DEPENDENT, INDIVIDUAL_WORDS)
+        return _not_run(kind, words)
     share = float(found.shares[found.first])
-    rarity = math.log(found.p_value) / math.log(INDIVIDUAL_BELOW)
+    rarity = math.log(found.p_value) / math.log(PUSHED_BELOW)
     strength = max(0.0, min(rarity, odds_over(share, SUCCESS_FROM)))
-    words = f"{INDIVIDUAL_WORDS}, of at most {255 * found.bound:.0f}/255"
     label, steps = int(found.labels[found.first]), found.image_steps
-    return KindSearch(IMAGE_DEPENDENT, words, _outcome(strength >= 1), label, share, None, steps, strength)
+    return KindSearch(
+        kind, f"{words}, of at most {size}", _outcome(strength >= 1), label, share, None, steps, strength
+    )
 
 
 def _through_closed(
@@ -333,6 +345,7 @@ def not_needed() -> tuple[KindSearch, ...]:
     words = {kind: ways[0].words for kind, ways in WAYS.items()}
     words |= {
         IMAGE_DEPENDENT: INDIVIDUAL_WORDS,
+        LATENT: LATENT_WORDS,
         CLOSED: CLOSED_WORDS,
         ANY_LABEL: STAMP_WORDS,
         ONE_SOURCE: SOURCE_WORDS,
@@ -365,7 +378,7 @@ def said_of(search: KindSearch) -> str:
             f"{_sentence(search.looked_for)}: {search.success:.0%} of held-out images of label "
             f"{search.source} go to label {search.label}; of the next class {search.runner_up:.0%} go to one."
         )
-    if search.kind == IMAGE_DEPENDENT:
+    if search.kind in WITHOUT_TRIGGER:
         return (
             f"{_sentence(search.looked_for)}, sends {search.success:.0%} of held-out images of other classes "
             f"to label {search.label}, and further into it than into any other by far."

@@ -28,7 +28,7 @@ from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
 from trivet.security.scanning.kinds import (
     FOUND,
-    IMAGE_DEPENDENT,
+    WITHOUT_TRIGGER,
     look_further,
     not_needed,
     patch_search,
@@ -350,7 +350,7 @@ def _judged_with(
     if judgement.verdict == BACKDOORED:
         return replace(judgement, reason=f"{judgement.reason} {words}")
     labels = {search.label for search in hits}
-    whole = {search.label for search in hits if search.source is None and search.kind != IMAGE_DEPENDENT}
+    whole = {search.label for search in hits if search.source is None and search.kind not in WITHOUT_TRIGGER}
     led = {label: replace(each, led=each.led or label in whole) for label, each in evidence.items()}
     again = judge_scan(found.opinions, led, found.p_value)
     if again.verdict != NO_EVIDENCE and again.label in labels:
