@@ -23,7 +23,7 @@ PROSE_CHARACTERS: Final = 5_000
 SHOWS_NOT: Final[Mapping[str, str]] = {
     "security": (
         "No evidence does not certify a network: the search is for patches, faint changes and shifts "
-        "towards one label, for a label that small changes of single images go far into, and for stamps to "
+        "towards one label, for a label that small changes of images or features go far into, and for stamps to "
         "any label or of one class; triggers that depend on the image or act on one class often escape it."
     ),
     "privacy": (

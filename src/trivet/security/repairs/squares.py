@@ -41,7 +41,7 @@ AT_ONCE: Final = 200
 
 @dataclass(frozen=True)
 class PlainSquares:
-    """What plain squares do on images that they were not chosen on.
+    """Effect of plain squares on images that they were not chosen on.
 
     Attributes
     ----------

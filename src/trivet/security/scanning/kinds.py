@@ -104,9 +104,10 @@ SOURCE_FROM: Final = 0.9
 SOURCE_LEAD_FROM: Final = 1.5
 APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
-#: A label that images go further into by changes of their own, or by a shift of features, counts as found where
-#: half of them reach it and so large a lead has this p-value. By changes on the tuning set p was at most 0.0002 for a warp and two of four
-#: image-dependent triggers, at least 0.14 for all others, and 1 on the clean networks.
+#: A label that images go further into by changes of their own, or by a shift of features, counts as found
+#: where half of them reach it and so large a lead has this p-value. By changes p was, on the tuning set, at
+#: most 0.0002 for a warp and two of four image-dependent triggers, at least 0.14 for all others, and 1 on the
+#: clean networks; for shifts see `trivet.security.scanning.latent`.
 PUSHED_BELOW: Final = 0.01
 #: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
 #: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
