@@ -23,8 +23,8 @@ PROSE_CHARACTERS: Final = 5_000
 SHOWS_NOT: Final[Mapping[str, str]] = {
     "security": (
         "No evidence does not certify a network: the search is for patches, faint changes and shifts "
-        "towards one label, for a label that small changes of images or features go far into, and for stamps to "
-        "any label or of one class; triggers that depend on the image or act on one class often escape it."
+        "towards one label, for a label that small changes of images or features go far into, and for stamps "
+        "to any label or of one class; triggers that depend on the image or act on one class often escape it."
     ),
     "privacy": (
         "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
