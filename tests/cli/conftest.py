@@ -75,7 +75,7 @@ def trivet(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory, trivet):
-    """The built-in study at the smoke profile with shorter repairs: its folder and what it printed."""
+    """The built-in study at the smoke profile, shortened further: its folder and what it printed."""
     folder = tmp_path_factory.mktemp("smoke") / "out"
     done = trivet("run", "--profile", "smoke", "--out", folder, "--json", short=True)
     assert done.code == 0, done.err
