@@ -331,7 +331,7 @@ def test_a_comparison_survives_json():
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
-@settings(max_examples=12)
+@settings(max_examples=4)
 @given(
     st.floats(0, 1),
     st.floats(0, 1),

@@ -294,6 +294,7 @@ def test_integer_weights_are_repeated_rows():
     assert found["gap None"] == pytest.approx(max(abs(rates[0] - rates[1]), abs(rates[2] - rates[3])))
 
 
+@pytest.mark.slow
 def test_rows_that_weigh_the_same_are_measured_as_rows_without_weights(matrix):
     frame = people()
     frame["w"] = 2.0

@@ -135,7 +135,9 @@ def test_a_layer_that_is_applied_twice_is_refused():
         )
 
 
-@pytest.mark.parametrize("epsilon", EPSILONS)
+@pytest.mark.parametrize(
+    "epsilon", [EPSILONS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in EPSILONS[1:])]
+)
 def test_the_noise_keeps_its_epsilon(epsilon):
     sigma = noise_for(2_442, steps=TABLE_STEPS, epsilon=epsilon)
     spent = poisson_pld(sigma, TABLE_STEPS, DELTA, rate=BATCH / 2_442)

@@ -116,7 +116,7 @@ def test_one_process_or_two_and_a_kept_folder_give_the_same(tmp_path):
     assert alone.result == pooled.result == again.result
     assert len(list(tmp_path.glob("model-*.npz"))) == 10
     assert not list(tmp_path.glob("features*"))
-    other = attack_model("tree", X, y, shadows=8, workers=1, canaries=40, seed=1)
+    other = attack_model("tree", X, y, shadows=4, workers=1, canaries=40, seed=1)
     assert other.result.attacks != alone.result.attacks
 
 
@@ -178,6 +178,7 @@ def test_a_factory_a_sparse_matrix_and_classes_with_names():
     assert audit_model("logistic", X, names, target=target, members=members, **FEW).members == 300
 
 
+@pytest.mark.slow
 def test_a_network_is_audited_like_any_other():
     torch = pytest.importorskip("torch")
     X, y = noisy_rows(200)

@@ -140,7 +140,7 @@ def exact_deltas(sigma, steps, rate, epsilons):
     ]
 
 
-@pytest.mark.parametrize("steps", [1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("steps", [1_000, 100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_many_steps_stay_above_the_exact_gaussian(steps):
     sigma = 2 * math.sqrt(steps)
     exact = dp_accounting.get_epsilon_gaussian(2.0, 1e-6)
@@ -151,7 +151,7 @@ def test_many_steps_stay_above_the_exact_gaussian(steps):
 @pytest.mark.parametrize(
     ("sampling", "epsilon"),
     [
-        ("poisson", 0.5),
+        pytest.param("poisson", 0.5, marks=pytest.mark.slow),
         pytest.param("poisson", 3.0, marks=pytest.mark.slow),
         ("shuffled", 0.5),
         ("shuffled", 3.0),
