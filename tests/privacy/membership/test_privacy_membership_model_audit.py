@@ -178,7 +178,6 @@ def test_a_factory_a_sparse_matrix_and_classes_with_names():
     assert audit_model("logistic", X, names, target=target, members=members, **FEW).members == 300
 
 
-@pytest.mark.slow
 def test_a_network_is_audited_like_any_other():
     torch = pytest.importorskip("torch")
     X, y = noisy_rows(200)
