@@ -170,12 +170,11 @@ def test_the_same_seed_gives_the_same_network_and_privacy_another(subject, sampl
         PrivateNetwork(scales=subject.scales, epsilon=epsilon, random_state=5)
         .fit(sample.features, sample.labels)
         .predict_proba(sample.features)
-        for epsilon in (None, None, 8.0, 8.0, 2.0)
+        for epsilon in (None, None, 8.0, 8.0)
     ]
     np.testing.assert_array_equal(said[0], said[1])
     np.testing.assert_array_equal(said[2], said[3])
     assert not np.allclose(said[0], said[2])
-    assert not np.allclose(said[2], said[4])
     assert np.mean(said[0].argmax(axis=1) == sample.labels) > 0.78
 
 
