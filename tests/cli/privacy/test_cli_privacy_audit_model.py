@@ -88,6 +88,7 @@ def test_the_study_s_model_is_not_exposed(run):
     assert "TPR at 0.1% FPR" in out
 
 
+@pytest.mark.slow
 def test_a_mitigated_model_of_the_study(run):
     code, out, err = run("--model", "reweighed", "--rows", 3000, *QUICK, "--json")
     assert code == 0, err

@@ -62,6 +62,7 @@ def test_tables_of_other_libraries(sigma, steps, delta, rate, rdp, pld):
         assert poisson_pld(sigma, steps, delta, rate=rate) == pytest.approx(pld, rel=3e-4)
 
 
+@pytest.mark.slow
 def test_the_accountant_of_opacus_finds_the_same():
     # pytorch/opacus, tests/accountants_test.py; integrating the order 3.9 gives 7.32911117148, and
     # dp-accounting rounds fractional orders upwards.
@@ -253,6 +254,7 @@ def test_steps_and_epochs_are_the_same_length():
     assert planned(epochs=1.2, steps=None, noise_multiplier=1, sampling="shuffled").passes == 2
 
 
+@pytest.mark.slow
 def test_epsilon_grows_with_length_and_batch_and_falls_with_noise():
     plan = plan_training(
         privacy.TrainingSettings(dataset_size=5_000, batch=50, epochs=4, noise_multiplier=1, delta=1e-6),
