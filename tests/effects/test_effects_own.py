@@ -344,6 +344,7 @@ def selected_share(audited, name):
     return group.selected / group.rows
 
 
+@pytest.mark.slow
 def test_a_gap_that_is_named_takes_the_place_of_parity():
     named = dataclasses.replace(SMALL, metric=("fpr", "equalized_odds"))
     matrix = audit_effects(
@@ -373,6 +374,7 @@ def test_a_gap_that_is_named_takes_the_place_of_parity():
         EffectSettings(metric=("beauty",))
 
 
+@pytest.mark.slow
 def test_several_attributes_are_measured_together_and_their_counts_one_by_one(tmp_path):
     frame = people(1_200)
     frame["age"] = np.random.default_rng(2).choice(["old", "young"], len(frame))

@@ -164,6 +164,7 @@ def test_numbers_and_texts_become_numbers_from_0_to_1_by_the_ranges_of_the_whole
     np.testing.assert_array_equal(scales(np.array([[9.0, 7.0, 5.0]])), [[1, 0, 0, 0]])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_network_and_privacy_another(subject, samples):
     sample = samples[0]
     said = [
