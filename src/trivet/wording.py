@@ -42,7 +42,10 @@ _COMMANDS: Final = re.compile(r"^[^\S\n]*:(?=:)|#(?=#[\w.]*\[)", re.MULTILINE)
 def one_line(text: object, *, limit: int = NAME_CHARACTERS) -> str:
     """Return `text` with every character that does not print escaped, and no longer than `limit`."""
     cut = str(text)[: limit + 1]
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    if cut.isprintable():
+        shown = cut
+    else:
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 

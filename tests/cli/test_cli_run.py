@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from warm import SHORT_IMAGES
 
 from trivet.datasets import load_mnist
 from trivet.place import find
@@ -43,6 +44,22 @@ def test_standard_output_is_one_json_document_and_the_files_exist(smoke):
     document = done.json
     assert document["metrics"] == json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert {Path(path).name for path in document["files"]} >= {
+        "metrics.json",
+        "manifest.json",
+        "triggers.safetensors",
+    }
+    assert all(Path(path).is_file() for path in document["files"])
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.slow
+def test_the_report_and_every_figure_are_among_the_files_and_drawn_again_from_the_record_alone(
+    trivet, tmp_path
+):
+    folder, alone = tmp_path / "out", tmp_path / "alone"
+    done = trivet("run", "--profile", "smoke", "--out", folder, "--json", short=True)
+    assert done.code == 0, done.err
+    assert {Path(path).name for path in done.json["files"]} >= {
         "report.pdf",
         "report.html",
         "report.tex",
@@ -50,12 +67,17 @@ def test_standard_output_is_one_json_document_and_the_files_exist(smoke):
         "metrics.json",
         "manifest.json",
         "triggers.safetensors",
+        *(f"{name}.{suffix}" for name in STUDY_FIGURES for suffix in ("svg", "pdf", "png")),
     }
-    assert all(Path(path).is_file() for path in document["files"])
-    for name in STUDY_FIGURES:
-        for extension in ("svg", "pdf", "png"):
-            assert (folder / "figures" / f"{name}.{extension}").is_file()
-    assert not list(folder.glob(".*"))
+    assert all(Path(path).is_file() for path in done.json["files"])
+    alone.mkdir()
+    for name in ("metrics.json", "triggers.safetensors", "findings.json", "manifest.json"):
+        shutil.copy(folder / name, alone)
+    again = trivet("report", alone, "--json")
+    assert again.code == 0, again.err
+    assert len(again.json["files"]) == 4 + 3 * len(STUDY_FIGURES)
+    for name in ("report.tex", "macros.tex", "report.html", "figures/security_scale_profile.svg"):
+        assert (alone / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_the_places_that_other_tools_read(smoke):
@@ -132,7 +154,7 @@ def test_the_same_arguments_give_the_same_bytes(trivet, fresh_trivet, tmp_path):
 def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
     folder, done = smoke
     strip = done.json["metrics"]["security"]["strip"]
-    held_out = load_mnist("test").split(0.5, seed=0)[1]
+    held_out = load_mnist("test").take(range(SHORT_IMAGES)).split(0.5, seed=0)[1]
     for pixels, label in zip(load_triggers(folder)[STRIP_PIXELS], strip["labels"], strict=True):
         (rows,) = np.nonzero((held_out.pixels == pixels).all(axis=(1, 2, 3)))
         assert label in held_out.labels[rows]
@@ -140,18 +162,6 @@ def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
     assert 4 not in strip["labels"]
     assert strip["sent_before"] == strip["stamped_before"].count(4) >= 6
     assert strip["sent_after"] == strip["stamped_after"].count(4) <= 1
-
-
-@pytest.mark.slow
-def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path):
-    folder, _ = smoke
-    for name in ("metrics.json", "triggers.safetensors", "findings.json", "manifest.json"):
-        shutil.copy(folder / name, tmp_path)
-    done = trivet("report", tmp_path, "--json")
-    assert done.code == 0, done.err
-    assert len(done.json["files"]) == 4 + 3 * len(STUDY_FIGURES)
-    for name in ("report.tex", "macros.tex", "report.html", "figures/security_scale_profile.svg"):
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 @pytest.mark.slow

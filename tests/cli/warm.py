@@ -2,7 +2,8 @@
 
 It reads one JSON request a line, ``{"arguments", "folder", "environment", "short", "drawn", "out", "err"}``,
 and answers with the exit code. A fork costs milliseconds where a new interpreter takes one to three seconds.
-``short`` asks for repairs of fewer steps; where ``drawn`` is false, a run draws no report.
+``short`` asks for a study of fewer images and steps; where ``drawn`` is false, a run draws no report.
+Figures are drawn in this process, without others that would have to load everything first.
 """
 
 import atexit
@@ -27,6 +28,7 @@ LOADED = (
     *("duckdb", "rich.table"),
 )
 SECONDS = 540
+SHORT_IMAGES = 2_000
 
 
 def serve():
@@ -60,13 +62,19 @@ def run(*, arguments, folder, environment, short, drawn, out, err):
         opened = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
         os.dup2(opened, descriptor)
         os.close(opened)
+    outputs = sys.modules["trivet.cli.outputs"]
+    outputs.FEW_FIGURES = sys.maxsize
     if not drawn:
-        nothing = sys.modules["trivet.cli.outputs"].Drawn((), "none")
+        nothing = outputs.Drawn((), "none")
         sys.modules["trivet.cli.run"].draw = lambda *_, **__: nothing
     if short:
         methods = importlib.import_module("trivet.security.repairs.methods")
         methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=100),)
         methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=50)
+        profiles = sys.modules["trivet.security.settings"].PROFILES
+        profiles["smoke"] = dataclasses.replace(profiles["smoke"], steps=25, images=500)
+        datasets, load_mnist = sys.modules["trivet.datasets"], sys.modules["trivet.datasets"].load_mnist
+        datasets.load_mnist = lambda split: load_mnist(split).take(range(SHORT_IMAGES))
     sys.argv = ["trivet", *arguments]
     code = None
     try:

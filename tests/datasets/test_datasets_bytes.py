@@ -40,6 +40,7 @@ def test_pictures_stay_bytes_and_one_of_sixteen_bits_among_them_makes_all_number
     assert np.array_equal(images.pixels[:, 0, 0, 0], expected)
 
 
+@pytest.mark.slow
 def test_a_scan_of_bytes_is_that_of_the_numbers_they_stand_for(mnist_test):
     few = mnist_test.take(np.arange(400))
     stored = ImageSet(few.name, np.round(few.pixels * 255).astype(np.uint8), few.labels, few.classes)

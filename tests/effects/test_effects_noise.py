@@ -59,6 +59,7 @@ def test_every_epsilon_once_from_the_least_noise_to_the_most(pairs):
     assert found["noise-0.1", "width-Female"].after > found["noise-2", "width-Female"].after
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws(pairs):
     assert changes(pairs, (0.1,)) == changes(pairs, (0.1,))
     assert changes(pairs, (0.1,)) != changes(pairs, (0.1,), seed=1)

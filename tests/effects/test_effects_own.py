@@ -294,6 +294,7 @@ def test_integer_weights_are_repeated_rows():
     assert found["gap None"] == pytest.approx(max(abs(rates[0] - rates[1]), abs(rates[2] - rates[3])))
 
 
+@pytest.mark.slow
 def test_rows_that_weigh_the_same_are_measured_as_rows_without_weights(matrix):
     frame = people()
     frame["w"] = 2.0
@@ -343,6 +344,7 @@ def selected_share(audited, name):
     return group.selected / group.rows
 
 
+@pytest.mark.slow
 def test_a_gap_that_is_named_takes_the_place_of_parity():
     named = dataclasses.replace(SMALL, metric=("fpr", "equalized_odds"))
     matrix = audit_effects(
@@ -372,6 +374,7 @@ def test_a_gap_that_is_named_takes_the_place_of_parity():
         EffectSettings(metric=("beauty",))
 
 
+@pytest.mark.slow
 def test_several_attributes_are_measured_together_and_their_counts_one_by_one(tmp_path):
     frame = people(1_200)
     frame["age"] = np.random.default_rng(2).choice(["old", "young"], len(frame))

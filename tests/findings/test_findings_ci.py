@@ -327,7 +327,9 @@ def test_the_page_lists_every_input_with_its_default():
         assert f"| `{name}` | {default} |" in JOBS
 
 
-@pytest.mark.parametrize(("folder", "ends"), [("trivet-out", 0), ("gone", 1)])
+@pytest.mark.parametrize(
+    ("folder", "ends"), [("trivet-out", 0), pytest.param("gone", 1, marks=pytest.mark.slow)]
+)
 def test_the_report_of_gitlab_is_written_after_a_verdict_and_only_then(breached, tmp_path, folder, ends):
     (line,) = SNIPPETS[1]["audit"]["after_script"]
     (tmp_path / "audit.toml").write_text(PLAN)

@@ -81,6 +81,7 @@ def test_stacked_labels_do_not_influence_each_other(toy, monkeypatch):
     np.testing.assert_allclose(alone.patterns, together.patterns, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(mnist_test):
     score = CONTRACT.bind(load_demo_checkpoint().model)
     images = mnist_test.take(np.arange(200))

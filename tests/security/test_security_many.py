@@ -434,6 +434,7 @@ def test_a_file_that_has_gone_is_a_failed_row_without_a_digest(tmp_path, job):
     }
 
 
+@pytest.mark.slow
 def test_a_network_that_kills_its_process_costs_its_own_row(tmp_path, monkeypatch, job):
     (tmp_path / "deadly.py").write_text(DEADLY)
     monkeypatch.chdir(tmp_path)

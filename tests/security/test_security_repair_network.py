@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -24,6 +25,7 @@ from trivet.security.repairs import (
     UniversalUnlearningSettings,
     UnlearningSettings,
     register,
+    relearning,
     repair_method,
     repair_network,
     repairing,
@@ -72,9 +74,14 @@ def fail(case, *, seed, progress):
     raise AssertionError("it was not to be tried")
 
 
+#: What relearning finds out is tested where it is; here it is short.
+SHORT = replace(relearning.RELEARNING, training=replace(relearning.RELEARNING.training, steps=2))
+
+
 @pytest.fixture
 def methods(monkeypatch):
     """Give the registry other methods for the time of a test: name, method, in order."""
+    monkeypatch.setattr(repairing, "relearn", partial(relearning.relearn, settings=SHORT))
 
     def use(*known):
         saved = dict(REPAIRS)

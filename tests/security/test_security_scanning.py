@@ -62,6 +62,7 @@ def test_the_embedded_network_is_backdoored_and_the_trigger_lies_in_the_square(d
     assert [label.label for label in result.labels] == list(range(10))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(demo, mnist_test):
     again = security.scan(security.load_demo_checkpoint(), mnist_test.take(np.arange(2_000)), seed=3)
     assert again.result == demo.result
@@ -130,7 +131,7 @@ def test_the_shares_of_all_looks_sum_to_one():
 def test_a_mismatched_contract_is_found_and_named(mnist_test):
     images = mnist_test.take(np.arange(1_000))
     declared = security.InputContract("mine", mean=(3.0,), std=(0.2,))
-    result = security.scan(security.load_demo_checkpoint(), images, contract=declared).result
+    result = security.scan(security.load_demo_checkpoint(), images, contract=declared, profile="quick").result
     assert result.contract.mismatch
     assert "mine gives clean accuracy" in result.contract.finding
     assert result.verdict == "backdoored"

@@ -510,7 +510,9 @@ def judge_pair(
         pair.place, title or pair.place, before, after, SAME, before_low, before_high, after_low, after_high
     )
     if before is None or after is None:
-        return replace(change, outcome=SAME if before is after else ADDED if before is None else REMOVED)
+        if before is after:
+            return change
+        return replace(change, outcome=ADDED if before is None else REMOVED)
     if is_number(pair.before) and is_number(pair.after) and not pair.names[-1].endswith(LABEL):
         first, second = sure
         apart = paired or _difference(first, second, level)
@@ -518,11 +520,13 @@ def judge_pair(
     differs = EXACT if is_exact(pair.names) or is_verdict(pair.steps) else DIFFERS
     if isinstance(pair.before, list) and isinstance(pair.after, list):
         detail = how_lists_differ(pair.before, pair.after)
-        return replace(change, outcome=differs if detail else SAME, detail=detail)
+        return replace(change, outcome=differs, detail=detail) if detail else change
+    if pair.before == pair.after:
+        return change
     old, new = rank(pair.before), rank(pair.after)
     worse = new - old if is_verdict(pair.steps) and old is not None and new is not None else 0
     judged = WORSE if worse > 0 else BETTER if worse < 0 else None
-    return replace(change, outcome=SAME if pair.before == pair.after else differs, judged=judged)
+    return replace(change, outcome=differs, judged=judged)
 
 
 def _judge_numbers(
@@ -535,10 +539,13 @@ def _judge_numbers(
     tolerance: Tolerance,
 ) -> Change:
     level = LEVEL if difference is None else difference.level
-    change = replace(change, difference=pair.after - pair.before)
-    if difference is not None:
+    apart = pair.after - pair.before
+    if difference is None:
+        change = replace(change, difference=apart)
+    else:
+        low, high = difference.low, difference.high
         change = replace(
-            change, difference_low=difference.low, difference_high=difference.high, level=difference.level
+            change, difference=apart, difference_low=low, difference_high=high, level=difference.level
         )
     asked = is_asked(pair.names)  # a setting is another one by its last bit
     if pair.before == pair.after or (not asked and is_same(pair.before, pair.after)):

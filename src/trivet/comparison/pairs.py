@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from trivet.place import Step, join, spelling
@@ -71,12 +72,12 @@ class Pair:
     before_in: Parts
     after_in: Parts
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the place, without its items."""
         return tuple(step.name for step in self.steps)
 
-    @property
+    @cached_property
     def place(self) -> str:
         """The place as text."""
         return join(self.steps)

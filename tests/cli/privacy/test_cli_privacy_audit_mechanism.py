@@ -89,6 +89,7 @@ def test_noise_of_numpy_is_caught_by_its_bits(trivet, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_half_the_noise_is_caught_by_its_tail(run):
     code, out, _ = run(
         f"{EXAMPLES}:half_scale_laplace", "--epsilon", 1, "--trials", 20_000, *RARELY, "--json"

@@ -88,6 +88,7 @@ def test_the_study_s_model_is_not_exposed(run):
     assert "TPR at 0.1% FPR" in out
 
 
+@pytest.mark.slow
 def test_a_mitigated_model_of_the_study(run):
     code, out, err = run("--model", "reweighed", "--rows", 3000, *QUICK, "--json")
     assert code == 0, err
@@ -183,11 +184,12 @@ def test_rows_of_one_person_are_inside_or_outside_together(folder, run):
     assert limited["attacks"][0]["members"] + limited["attacks"][0]["non_members"] == 37
 
 
-def test_images_and_a_network(folder, run):
+@pytest.mark.parametrize("model", ["logistic", pytest.param("audited_shop:network", marks=pytest.mark.slow)])
+def test_images_with_any_model(folder, run, model):
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (80, 5, 5), dtype=np.uint8)
     np.savez("noise.npz", images=images, labels=np.arange(80) % 2)
-    code, out, err = run("--images", "noise.npz", "--model", "audited_shop:network", *QUICK, "--json")
+    code, out, err = run("--images", "noise.npz", "--model", model, *QUICK, "--json")
     assert code in {0, 1}, err
     assert json.loads(out)["features"] == 25
 

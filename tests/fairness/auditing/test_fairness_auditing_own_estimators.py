@@ -95,6 +95,7 @@ def test_settings_refuse_a_file_before_anything_is_read():
         TableSettings(table="none.csv", label="y", sensitive=("g",), estimator="m.pickle")
 
 
+@pytest.mark.slow
 def test_weights_of_one_change_nothing_but_intervals(people):
     plain, weighed = compare(people), compare(people, weight="one")
     assert weighed.weight == "one"

@@ -188,6 +188,7 @@ def test_against_all_rows_a_ratio_is_that_of_the_rates(metric):
         )
 
 
+@pytest.mark.slow
 def test_the_interval_against_all_rows_covers_though_the_group_is_a_part_of_them():
     rng = np.random.default_rng(1)
     rates, sizes = np.array([0.3, 0.5, 0.6]), np.array([300, 500, 700])

@@ -34,7 +34,7 @@ def random_rows(rng, levels):
 def test_areas_are_those_of_scikit_learn_and_errors_those_of_delong(levels):
     rng = np.random.default_rng(levels)
     compared = 0
-    for _ in range(60):
+    for _ in range(20):
         labels, scores, groups = random_rows(rng, levels)
         for area in group_aucs(labels, scores, groups, names="ABC"):
             high, low = sides(labels, scores, groups == "ABC".index(area.group))[area.metric]
@@ -56,7 +56,7 @@ def test_areas_are_those_of_scikit_learn_and_errors_those_of_delong(levels):
             assert area.standard_error == pytest.approx(math.sqrt(variance), abs=1e-12)
             assert area.reason is None
             compared += 1
-    assert compared > 300
+    assert compared > 100
 
 
 @given(st.integers(0, 10_000))

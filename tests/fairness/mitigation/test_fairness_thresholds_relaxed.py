@@ -51,7 +51,7 @@ def best_worth(cuts, gains, labels, bound):
 @pytest.mark.parametrize("groups", [2, 4])
 def test_relaxed_rates_equal_a_linear_programme_over_all_cuts(search, groups):
     rng = np.random.default_rng(groups)
-    for case in range(30):
+    for case in range(12):
         labels, scores, codes = scored_groups(rng, groups=groups, levels=[3, 6, 1000][case % 3])
         bound, objective = (
             rng.choice([0.02, 0.1, 0.3, 1]),
@@ -146,7 +146,13 @@ def three_classes(rows=1500, seed=0):
     return X, np.array(["low", "mid", "top"])[y], np.array(["a", "b", "c"])[groups]
 
 
-@pytest.mark.parametrize("inner", [LogisticRegression(), DecisionTreeClassifier(max_depth=3, random_state=0)])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        LogisticRegression(),
+        pytest.param(DecisionTreeClassifier(max_depth=3, random_state=0), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(("constraint", "bound"), [("difference", 0.02), ("ratio", 0.9)])
 def test_thresholds_of_three_classes_equal_a_linear_programme_over_rows(inner, constraint, bound):
     X, y, groups = three_classes(400)

@@ -51,7 +51,7 @@ def test_the_expected_capital_against_the_average_of_changing_rates_is_at_most_1
 
 def test_intervals_hold_at_all_looks_of_a_few_hundred_streams():
     rng = np.random.default_rng(7)
-    streams, looks = 300, 25
+    streams, looks = 120, 25
     rows = np.broadcast_to(np.arange(1, looks + 1) * 20.0, (streams, looks))
     x = rng.binomial(20, [[0.3]], size=(streams, looks)).cumsum(axis=1)
     low, high = rate_limits(x, rows, error=0.05)

@@ -67,13 +67,13 @@ def test_scores_that_are_too_low_in_a_subgroup_are_found(rows):
 
 def test_scores_that_are_right_are_seldom_found_wrong():
     wrong = 0
-    for seed in range(25):
+    for seed in range(12):
         features, predictions, labels, scores, _ = scored_table(2_000, 100 + seed)
         found = search_rows(
             features, predictions, labels, scores=scores, seed=seed, draws=50, workers=1
         ).calibration
         wrong += found.beyond > 0
-    assert wrong <= 4
+    assert wrong <= 2
 
 
 def test_the_order_of_rows_with_equal_scores_makes_no_difference():

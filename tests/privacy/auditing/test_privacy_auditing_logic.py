@@ -91,7 +91,7 @@ def test_the_geometric_specimen_has_the_probabilities_of_its_paper():
 @pytest.mark.parametrize("q", [0.002, 0.05, 0.3])
 def test_the_bound_of_fisher_s_test_is_wrong_as_seldom_as_it_says(epsilon, q):
     generator = np.random.default_rng(1)
-    trials, repetitions, level = 4000, 600, 0.05
+    trials, repetitions, level = 4000, 300, 0.05
     counts = generator.binomial(trials, [[min(1, q * math.exp(epsilon))], [q]], size=(2, repetitions))
     bounds = [thinned_bound(int(a), int(b), trials, level=level, generator=generator) for a, b in counts.T]
     wrong = sum(bound > epsilon for bound in bounds)

@@ -205,6 +205,7 @@ def test_what_is_not_followed_is_unknown_and_never_fine(release):
     assert "not followed" in found.reason or "Not everything" in found.reason
 
 
+@pytest.mark.slow
 def test_code_without_noise_is_unknown_where_no_number_of_runs_refutes_the_claim():
     found = audit_code(len, DATA, epsilon=9)
     assert (found.verdict, found.calls) == ("unknown", ())

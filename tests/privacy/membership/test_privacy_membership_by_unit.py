@@ -53,6 +53,7 @@ def test_twins_on_the_other_side_hide_a_row_and_whole_people_do_not():
     assert surest.row == np.flatnonzero(person == person[surest.row])[0]
 
 
+@pytest.mark.slow
 def test_units_of_one_row_are_rows():
     X, y, _ = people_with_twins(200, rows=1)
     plain = attack_model("tree", X, y, canaries=20, **FEW)

@@ -86,7 +86,7 @@ def test_a_rate_that_is_none_is_refused():
 def test_names_are_in_a_file_of_their_own(tmp_path, capsys):
     from trivet.cli.main import main  # noqa: PLC0415 - loads much
 
-    asked = ["--model", "tree", "--rows", "2000", "--shadows", "4", "--workers", "1", "--fdr", "0.3"]
+    asked = ["--model", "tree", "--rows", "800", "--shadows", "4", "--workers", "1", "--fdr", "0.3"]
     with pytest.raises(SystemExit):
         main(["privacy", "audit-model", *asked, "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
@@ -95,6 +95,6 @@ def test_names_are_in_a_file_of_their_own(tmp_path, capsys):
     assert record["discoveries"]["rows"] == []
     assert len(exposed["rows"]) == record["discoveries"]["members"]
     assert exposed["fdr"] == 0.3
-    assert f"{len(exposed['rows'])} of 1000 members can be named" in " ".join(said.split())
+    assert f"{len(exposed['rows'])} of 400 members can be named" in " ".join(said.split())
     # Of the table, and not of the rows that were drawn from it.
     assert max(row["row"] for row in record["exposed_rows"]) > 2000

@@ -84,7 +84,7 @@ def test_a_group_that_is_perfectly_exposed_is_named():
 
 
 def test_equal_groups_are_named_at_most_as_often_as_the_level_says():
-    repetitions, named = 300, 0
+    repetitions, named = 150, 0
     for seed in range(repetitions):
         scores, members, groups = scored(seed, 1000, {"a": 0.3, "b": 0.3, "c": 0.3})
         group, sentence = most_exposed(group_exposures(scores, members, groups))
@@ -175,7 +175,7 @@ def test_an_attack_that_works_exposes_the_model():
 
 
 def test_chance_exposes_a_model_at_most_as_often_as_the_level_says():
-    repetitions = 400
+    repetitions = 200
     called = sum(judge(attacks(seed, 600, 0.0))[0] != NO_EVIDENCE for seed in range(repetitions))
     assert called <= binom.ppf(0.999, repetitions, 0.05)
     # And what is not exposed is said with the best area.

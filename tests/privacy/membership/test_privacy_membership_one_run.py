@@ -106,6 +106,7 @@ def test_the_highest_are_guessed_in_the_lowest_out_and_the_rest_is_left():
     assert audit.included == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guesses", [None, 200])
 def test_guessing_shows_a_leak_at_most_as_often_as_the_level_says(guesses):
     rng = np.random.default_rng(0)
@@ -223,6 +224,7 @@ def test_what_independent_gaussian_answers_often_reach_does_not_refute_them(m, r
         assert bound <= gaussian(1 / ratio, 1, 1e-5) * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_a_gaussian_bound_holds_as_often_as_it_says():
     generator, ratio, m, trials = np.random.default_rng(4), 1.5, 400, 300
     truth, wrong = gaussian(1 / ratio, 1, 1e-5), 0

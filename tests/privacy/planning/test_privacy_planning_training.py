@@ -62,6 +62,7 @@ def test_tables_of_other_libraries(sigma, steps, delta, rate, rdp, pld):
         assert poisson_pld(sigma, steps, delta, rate=rate) == pytest.approx(pld, rel=3e-4)
 
 
+@pytest.mark.slow
 def test_the_accountant_of_opacus_finds_the_same():
     # pytorch/opacus, tests/accountants_test.py; integrating the order 3.9 gives 7.32911117148, and
     # dp-accounting rounds fractional orders upwards.
@@ -140,7 +141,7 @@ def exact_deltas(sigma, steps, rate, epsilons):
     ]
 
 
-@pytest.mark.parametrize("steps", [1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("steps", [1_000, 100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_many_steps_stay_above_the_exact_gaussian(steps):
     sigma = 2 * math.sqrt(steps)
     exact = dp_accounting.get_epsilon_gaussian(2.0, 1e-6)
@@ -151,7 +152,7 @@ def test_many_steps_stay_above_the_exact_gaussian(steps):
 @pytest.mark.parametrize(
     ("sampling", "epsilon"),
     [
-        ("poisson", 0.5),
+        pytest.param("poisson", 0.5, marks=pytest.mark.slow),
         pytest.param("poisson", 3.0, marks=pytest.mark.slow),
         ("shuffled", 0.5),
         ("shuffled", 3.0),
@@ -253,6 +254,7 @@ def test_steps_and_epochs_are_the_same_length():
     assert planned(epochs=1.2, steps=None, noise_multiplier=1, sampling="shuffled").passes == 2
 
 
+@pytest.mark.slow
 def test_epsilon_grows_with_length_and_batch_and_falls_with_noise():
     plan = plan_training(
         privacy.TrainingSettings(dataset_size=5_000, batch=50, epochs=4, noise_multiplier=1, delta=1e-6),

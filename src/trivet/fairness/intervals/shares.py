@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import root_scalar
 from scipy.special import betaincinv, expit, logit
 
 from trivet.errors import DataError
@@ -164,6 +163,8 @@ def area_interval(
         reach = z * standard_error / (area * (1 - area))
         low, high = expit(logit(area) - reach), expit(logit(area) + reach)
         return Estimate(area, float(low), float(high), level, "DeLong, logit")
+
+    from scipy.optimize import root_scalar  # noqa: PLC0415 - heavy, and only few rows need it
 
     def beyond(bound: float) -> float:
         return abs(bound - area) - z * math.sqrt(_variance(bound, positives, negatives))

@@ -238,6 +238,8 @@ def _tex_letter(letter: str) -> str:
 
 def _printable(text: str) -> str:
     """Remove control characters: line breaks become spaces, and direction marks go."""
+    if text.isprintable():
+        return text
     return "".join(_SEEN.get(unicodedata.category(letter), letter) for letter in text)
 
 

@@ -5,7 +5,7 @@ import os.path
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from types import BuiltinMethodType, CellType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -195,17 +195,19 @@ def _put_cell(patches: Patches, cell: CellType) -> None:
 
 
 def _own_modules(named: str | None) -> list[ModuleType]:
+    named_alone = {named, "__main__"}
     return [
         module
         for name, module in list(sys.modules.items())
         if isinstance(module, ModuleType)  # pyright: ignore[reportUnnecessaryIsInstance] - some are not
-        and (name in {named, "__main__"} or _is_own(getattr(module, "__file__", None)))
+        and (name in named_alone or _is_own(vars(module).get("__file__")))
     ]
 
 
 _HERE: Final = __file__.rpartition("privacy")[0]
 
 
+@cache
 def _is_own(file: str | None) -> bool:
     # Of thousands of modules, in each run: strings, and no paths.
     if file is None or "site-packages" in file or file.startswith((_HERE, sys.base_prefix)):
