@@ -95,8 +95,8 @@ def missing_extra(error: ImportError, what: str) -> UsageError | None:
 
 def _broken(library: str, what: str, error: Exception) -> UsageError:
     return UsageError(
-        f"{what} needs {library}, which is installed and cannot be imported: {describe_error(error)}. Install "
-        f"versions that belong together: pip install --upgrade 'trivet[{EXTRAS[library]}]'."
+        f"{what} needs {library}, which is installed and cannot be imported: {describe_error(error)}. "
+        f"Install versions that belong together: pip install --upgrade 'trivet[{EXTRAS[library]}]'."
     )
 
 

@@ -300,8 +300,8 @@ def _refuse_huge(described: Path, folder: str) -> None:
         ) from error
     if greatest > MAX_CONFIG_NUMBER:
         raise CheckpointError(
-            f"{quote(folder)} was refused: its config.json has a number, or numbers in a list together, above "
-            f"{MAX_CONFIG_NUMBER}, as no network's has."
+            f"{quote(folder)} was refused: its config.json has a number, or numbers in a list together, "
+            f"above {MAX_CONFIG_NUMBER}, as no network's has."
         )
 
 
