@@ -260,8 +260,9 @@ def _pad_in_numbers(onnx: Any, model: Any) -> None:
         steps = _named(node, "strides") or [1] * len(window)
         spread = _named(node, "dilations") or [1] * len(window)
         found = sizes.get(node.input[0], [])[2:] or [None] * len(window)
-        pads = [_same(*each) for each in zip(found, window, steps, spread, strict=len(found) == len(window))]
-        if not pads or None in pads:
+        asked = zip(found, window, steps, spread, strict=len(found) == len(window))
+        pads = [pad for each in asked if (pad := _same(*each)) is not None]
+        if not pads or len(pads) < len(window):
             continue
         less, more = [pad // 2 for pad in pads], [pad - pad // 2 for pad in pads]
         first, last = (less, more) if SAME[_named(node, "auto_pad")] else (more, less)
