@@ -49,7 +49,9 @@ def same(network, state):
     return all(torch.equal(network.state_dict()[name], value) for name, value in state.items())
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module."])
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module.", "net_", "model/"]
+)
 def test_wrappers_are_taken_off_the_names(tmp_path, prefix):
     network, wanted = small(), small(1).state_dict()
     load_state(network, {prefix + name: value for name, value in wanted.items()}, tmp_path)

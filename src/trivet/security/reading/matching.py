@@ -371,7 +371,7 @@ def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
 def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     """Return what may have to be taken off the names, or put before them, for the first layer to fit."""
     first = next((key for key in expected if not key.endswith(COUNTER)), "")
-    taken = [(key.removesuffix(first), "") for key in state if key.endswith(f".{first}") or key == first]
+    taken = [(key.removesuffix(first), "") for key in state if first and key.endswith(first)]
     put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
     return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
 
