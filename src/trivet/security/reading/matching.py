@@ -184,9 +184,11 @@ def _below(content: Any, key: str) -> Iterator[tuple[Any]]:
     """Yield the tensors of a state dict whose names begin with a prefix, without it."""
     for place, (_, state) in _places(content).items():
         for prefix in dict.fromkeys((key, key.removeprefix(f"{place}."))):
-            start = prefix.rstrip(".") + "."
-            if part := {name.removeprefix(start): state[name] for name in state if name.startswith(start)}:
-                yield (part,)
+            for start in (prefix.rstrip(".") + ".", prefix):
+                if part := {
+                    name.removeprefix(start): state[name] for name in state if name.startswith(start)
+                }:
+                    yield (part,)
 
 
 def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
