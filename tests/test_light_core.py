@@ -138,3 +138,12 @@ def test_an_optional_library_that_is_missing_is_a_usage_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UsageError, match=r"this needs timm, .* pip install 'trivet\[timm\]'"):
         import_extra("timm", "this")
+
+
+def test_an_optional_library_that_is_broken_is_a_usage_error(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    for code in ("raise RuntimeError('operator torchvision::nms does not exist')", "import no_such_library"):
+        (tmp_path / "timm.py").write_text(code)
+        with pytest.raises(UsageError, match=r"this needs timm, which is installed and cannot be imported: "):
+            import_extra("timm", "this")

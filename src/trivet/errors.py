@@ -13,7 +13,10 @@ A message says what was expected, what was found, and what to do.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
+
+from trivet.wording import describe_error
 
 __all__ = [
     "CheckpointError",
@@ -75,17 +78,26 @@ class ReportError(TrivetError):
 
 
 def import_extra(module: str, what: str) -> Any:
-    """Import an optional library; a UsageError says that `what` needs its extra where that fails."""
+    """Import an optional library; a UsageError says that `what` needs its extra, or that it is broken."""
+    library = module.partition(".")[0]
     try:
         return import_module(module)
-    except ImportError as error:
-        raise _needed(module, what) from error
+    except Exception as error:  # a library that does not fit the others can fail in any way
+        absent = isinstance(error, ImportError) and find_spec(library) is None
+        raise _needed(module, what) if absent else _broken(library, what, error) from error
 
 
 def missing_extra(error: ImportError, what: str) -> UsageError | None:
     """Name in one line the extra of the library that was not found; None where it belongs to none."""
     module = error.name or ""
     return _needed(module, what) if module.partition(".")[0] in EXTRAS else None
+
+
+def _broken(library: str, what: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"{what} needs {library}, which is installed and cannot be imported: {describe_error(error)}. "
+        f"Install versions that belong together: pip install --upgrade 'trivet[{EXTRAS[library]}]'."
+    )
 
 
 def _needed(module: str, what: str) -> UsageError:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security import load_checkpoint
+from trivet.security import load_checkpoint, networks
 from trivet.security.networks import MnistCNN, build_network
 
 MODULE = """
@@ -175,7 +175,8 @@ def saved(tmp_path, monkeypatch):
     """A folder of a library that reads its own description and no weights."""
 
     def described(folder, **_settings):
-        return json.loads((tmp_path / "config.json").read_text())["width"]
+        said = json.loads((tmp_path / "config.json").read_text())
+        return said["width"] * said.get("times", 1)
 
     library = SimpleNamespace(
         AutoConfig=SimpleNamespace(from_pretrained=described),
@@ -215,9 +216,108 @@ def test_what_a_folder_takes_is_bounded_before_it_is_read(saved):
         CheckpointError, match=r"it takes 1024\.0 MiB, where the architecture's weights take 0\.0"
     ):
         load_saved(saved)
-    (saved / "config.json").write_text('{"width": 10000000000000}')
+    (saved / "config.json").write_text('{"width": 1000000, "times": 1000000}')
     with pytest.raises(CheckpointError, match=r"belongs to takes [\d.]+ GiB, and at most 1\.5 GiB"):
         load_saved(saved)  # and no memory is taken for it
     (saved / "config.json").write_text(" " * 2**20 + "{}")
     with pytest.raises(CheckpointError, match=r"config\.json is larger than 1 MiB"):
         load_saved(saved)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ('{"width": 4, "num_labels": 1000000000}', "has a number, or numbers in a list together, above"),
+        ('{"width": 4, "depths": [1000000, 1000000]}', "numbers in a list together, above"),
+        ('{"width": 1e999}', "numbers in a list together, above"),
+        ('{"width": 4', "is not JSON"),
+        ("[" * 10_000, "is not JSON"),
+    ],
+)
+def test_nothing_is_built_of_a_description_that_asks_for_too_much(saved, config, message):
+    (saved / "model.safetensors").touch()
+    (saved / "config.json").write_text(config)
+    with pytest.raises(CheckpointError, match=message):
+        load_saved(saved)
+
+
+def test_a_network_of_too_many_tensors_is_not_built_to_its_end(saved, monkeypatch):
+    monkeypatch.setattr(networks, "MAX_TENSORS", 1)
+    (saved / "model.safetensors").touch()
+    with pytest.raises(CheckpointError, match="describes a network of more than 1 tensors"):
+        load_saved(saved)
+    nn.Linear(2, 2)  # and others are
+
+
+def test_a_folder_of_before_safetensors_is_read(saved):
+    (saved / "weights.pth").touch()
+    with pytest.raises(UsageError, match=r"has none of model\.safetensors, .*pytorch_model\.bin"):
+        load_saved(saved, "weights.pth")
+    state = {"weight": torch.arange(8.0).reshape(2, 4), "bias": torch.ones(2)}
+    torch.save(state, saved / "pytorch_model.bin")
+    assert torch.equal(load_saved(saved, "pytorch_model.bin").model.weights()["weight"], state["weight"])
+
+
+class Auxiliary(nn.Module):
+    """A network as torchvision's googlenet, with two outputs that only its training uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.aux1, self.aux2, self.fc = nn.Linear(4, 2), nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, images):
+        return self.fc(images.flatten(1))
+
+
+def test_outputs_for_training_alone_may_be_missing_from_a_file(tmp_path, monkeypatch):
+    models = SimpleNamespace(
+        list_models=lambda **_: ["googlenet"], get_model=lambda *_, **__: Auxiliary(), __name__="models"
+    )
+    monkeypatch.setitem(sys.modules, "torchvision.models", models)
+    state = Auxiliary().state_dict()
+    asked = {"architecture": "torchvision:googlenet", "input_shape": (1, 2, 2), "classes": 2}
+    torch.save(state, tmp_path / "a.pth")
+    assert load_checkpoint(tmp_path / "a.pth", **asked).info.loading == ()
+    alone = {key: each for key, each in state.items() if key.startswith("fc.")}
+    torch.save(alone, tmp_path / "a.pth")
+    found = load_checkpoint(tmp_path / "a.pth", **asked)
+    assert torch.equal(found.model.weights()["fc.weight"], state["fc.weight"])
+    assert found.info.loading == ("The network has no outputs beside the main one.",)
+    torch.save({"fc.weight": state["fc.weight"]}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"fc\.bias is missing"):
+        load_checkpoint(tmp_path / "a.pth", **asked)
+
+
+def test_timm_s_own_complaints_are_told(monkeypatch):
+    def refuse(_name):
+        raise RuntimeError("Invalid pretrained tag (x) for resnet18.")
+
+    library = SimpleNamespace(is_model=lambda _name: True, get_pretrained_cfg=refuse)
+    monkeypatch.setitem(sys.modules, "timm", library)
+    with pytest.raises(
+        UsageError, match=r"timm cannot build resnet18\.x for these images: RuntimeError: Inv"
+    ):
+        build_network("timm:resnet18.x", input_shape=(3, 32, 32))
+
+
+class Versioned(nn.Linear):
+    """A layer that reads no weights of a version it does not know."""
+
+    _version = 2
+
+    def __init__(self):
+        super().__init__(4, 2)
+
+    def _load_from_state_dict(self, state, prefix, metadata, *more):
+        assert metadata.get("version") == 2
+        super()._load_from_state_dict(state, prefix, metadata, *more)
+
+    def forward(self, images):
+        return super().forward(images.flatten(1))
+
+
+def test_layers_are_told_their_version(tmp_path):
+    torch.save(dict(Versioned().state_dict()), tmp_path / "a.pth")
+    load_checkpoint(
+        tmp_path / "a.pth", architecture=f"{__name__}:Versioned", input_shape=(1, 2, 2), classes=2
+    )

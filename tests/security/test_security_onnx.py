@@ -357,3 +357,39 @@ def test_many_small_weights_take_a_time_that_grows_with_their_number(onnx, child
     (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
     request = {"path": str(tmp_path / "a.onnx"), "name": "a.onnx"}
     assert child.ask(f"{onnx_module.__name__}:prepare", request, name="a.onnx", seconds=5) == [None, *SHAPE]
+
+
+@pytest.mark.parametrize("upper", [True, False])
+@pytest.mark.parametrize(("kind", "step"), [("Conv", 1), ("Conv", 2), ("MaxPool", 2), ("AveragePool", 1)])
+def test_padding_that_is_named_is_written_in_numbers(onnx, tmp_path, kind, step, upper):
+    """Keras and CNTK name it; of an even window or stride one side has a pixel more (ONNX, Conv)."""
+    padded = model(onnx)
+    window = [2, 2] if kind == "MaxPool" else [3, 3]
+    says = {
+        "auto_pad": "SAME_UPPER" if upper else "SAME_LOWER",
+        "strides": [step, step],
+        "kernel_shape": window,
+    }
+    inputs = ["x", "K"] if kind == "Conv" else ["x"]
+    padded.graph.initializer.append(
+        onnx.numpy_helper.from_array(np.eye(3, dtype=np.float32)[None, None], "K")
+    )
+    padded.graph.node.insert(0, onnx.helper.make_node(kind, inputs, ["same"], **says))
+    padded.graph.node[1].input[0] = "same"
+    size = (8 // step - 2) ** 2
+    padded.graph.initializer[2].CopyFrom(
+        onnx.numpy_helper.from_array(weights()["F"][:, : 4 * size].astype(np.float32), "F")
+    )
+    images = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
+    less, more = ((window[0] - step) // 2, -(-(window[0] - step) // 2))
+    first, last = (less, more) if upper else (more, less)
+    beside = functional.pad(images, (first, last) * 2, value=-torch.inf if kind == "MaxPool" else 0.0)
+    expected = {
+        "Conv": lambda: functional.conv2d(beside, torch.eye(3)[None, None], stride=step),
+        "MaxPool": lambda: functional.max_pool2d(beside, 2, step),
+        "AveragePool": lambda: functional.avg_pool2d(images, 3, 1, padding=1, count_include_pad=False),
+    }[kind]()
+    kernel, bias, dense = (torch.from_numpy(value).float() for value in weights().values())
+    scores = functional.conv2d(expected, kernel, bias).relu().flatten(1) @ dense[:, : 4 * size].t()
+    found = load(tmp_path / "a.onnx", padded).model.logits(images)
+    torch.testing.assert_close(found, scores, rtol=1e-4, atol=1e-4)

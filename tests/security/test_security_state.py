@@ -49,7 +49,9 @@ def same(network, state):
     return all(torch.equal(network.state_dict()[name], value) for name, value in state.items())
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module."])
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module.", "net_", "model/"]
+)
 def test_wrappers_are_taken_off_the_names(tmp_path, prefix):
     network, wanted = small(), small(1).state_dict()
     load_state(network, {prefix + name: value for name, value in wanted.items()}, tmp_path)
@@ -231,3 +233,12 @@ def test_lazy_layers_need_images(tmp_path):
     torch.save({}, tmp_path / "a.pth")
     with pytest.raises(UsageError, match="does not say which images it takes"):
         load_checkpoint(tmp_path / "a.pth", architecture="layout_nets:Lazy")
+
+
+def test_a_prefix_that_is_named_need_not_end_in_a_full_stop(tmp_path):
+    both = {f"teacher_{key}": each for key, each in small(1).state_dict().items()}
+    both |= {f"student_{key}": each for key, each in small(2).state_dict().items()}
+    with pytest.raises(CheckpointError, match="fit under 'student_' and 'teacher_'"):
+        load_state(small(), both, tmp_path)
+    (held,) = find_states(claims(both), "a.pth", "student_").values()
+    assert held.keys() == small().state_dict().keys()

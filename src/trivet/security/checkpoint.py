@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -19,12 +20,12 @@ from trivet.security.adapting import adapt, guarded
 from trivet.security.device import find_device, on_device
 from trivet.security.networks import (
     FOLDER,
-    INDEX,
-    WHOLE,
+    FOLDER_FILES,
     Classifier,
     build_architecture,
     build_network,
     load_from_folder,
+    without_auxiliary,
 )
 from trivet.security.reading.archive import LIMITS, ask_for_member
 from trivet.security.reading.onnx import Program, arranged, read_onnx
@@ -359,16 +360,26 @@ def _load(
             raise UsageError(
                 f"{name} does not lie in {quote(folder)}, which holds its network; name the file in it."
             )
-        read = WHOLE if Path(folder, WHOLE).is_file() else INDEX
+        read = next((each for each in FOLDER_FILES if Path(folder, each).is_file()), None)
         if Path(name).name != read:
-            raise UsageError(f"the weights of {quote(folder)} are in {read}; name that file, not {name}.")
+            raise UsageError(
+                f"the weights of {quote(folder)} are in {read}; name that file, not {name}."
+                if read
+                else f"{quote(folder)} has none of {', '.join(FOLDER_FILES)}; expected the weights in one."
+            )
         network, loading = load_from_folder(folder, lambda needed: _read_all(child, path, name, needed)), ()
         _refuse_broken(network.state_dict(), name)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
         _settle(network, kind, input_shape)
-        loading = _fill(network, child, path, name, kind, state_key, mapping)
+        try:
+            loading = _fill(network, child, path, name, kind, state_key, mapping)
+        except CheckpointError:
+            if not without_auxiliary(network, kind):
+                raise
+            loading = _fill(network, child, path, name, kind, state_key, mapping)
+            loading = (*loading, "The network has no outputs beside the main one.")
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
     return _checkpoint(model, path, name, source, kind, expected_label, loading, child)
@@ -440,7 +451,9 @@ def _fill(
                 f"{name} holds numbers in {quote(layer)} that {value.dtype}, which the network has there, "
                 "cannot take; save them as the network has them."
             )
-    network.load_state_dict(own | loaded, strict=True)
+    filled = copy(own)  # with the versions of its layers, without which some refuse it
+    filled.update(loaded)
+    network.load_state_dict(filled, strict=True)
     for layer, value in network.state_dict().items():
         if layer not in loaded or torch.equal(value, loaded[layer]):
             continue

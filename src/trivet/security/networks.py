@@ -1,7 +1,10 @@
 """Registry of the architectures that have a name."""
 
+import itertools
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,19 +13,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trivet.errors import CheckpointError, TrivetError, UsageError, import_extra
-from trivet.wording import describe_error, one_line, quote
+from trivet.wording import describe_error, first_line, one_line, quote
 from trivet.work.device import seeded
 from trivet.work.own_code import OWN_CODE, load_callable
 
 __all__ = [
     "ARCHITECTURES",
     "FOLDER",
+    "FOLDER_FILES",
     "Classifier",
     "MnistCNN",
     "Scorer",
     "build_architecture",
     "build_network",
     "load_from_folder",
+    "without_auxiliary",
 ]
 
 #: From pixels in [0, 1], shape (n, channels, height, width), to finite logits, shape (n, classes).
@@ -144,11 +149,22 @@ def build_architecture(name: str, *, seed: int = 0) -> Classifier:
 
 TIMM = "timm:"
 TORCHVISION = "torchvision:"
-#: Before a folder of Hugging Face's: config.json, and weights as safetensors.
+#: Parts of torchvision's networks that only their training uses, and that are often not saved.
+AUXILIARY: Final = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
+#: Before a folder of Hugging Face's: config.json, and its weights.
 FOLDER = "hf:"
-#: Files of a folder that hold its weights, whole or in parts; the first is read where both are there.
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+#: Files of a folder that hold its weights, whole or in parts; the first of them that is there is read.
+FOLDER_FILES: Final = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 MAX_CONFIG_BYTES = 2**20
+#: In a config.json, of a number and of a list of numbers together, for what is built of it to stay small.
+MAX_CONFIG_NUMBER: Final = 2**20
+#: The largest image classifiers have some thousand tensors.
+MAX_TENSORS: Final = 20_000
 #: No scheme, no path: such names would make timm download.
 TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 
@@ -207,12 +223,12 @@ def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: in
             f"timm has no network called {quote(name)}; timm.list_models() names those that it has."
         )
     settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
-    if input_shape is not None:
-        settings["in_chans"] = input_shape[0]
-        configured = library.get_pretrained_cfg(name)
-        if configured is not None and configured.fixed_input_size:
-            settings["img_size"] = input_shape[1:]
     try:
+        configured = library.get_pretrained_cfg(name)
+        if input_shape is not None:
+            settings["in_chans"] = input_shape[0]
+            if configured is not None and configured.fixed_input_size:
+                settings["img_size"] = input_shape[1:]
         return library.create_model(name, pretrained=False, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(f"timm cannot build {name} for these images: {describe_error(error)}.") from error
@@ -225,15 +241,22 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
             f"torchvision has no classifier called {quote(name)}; torchvision.models.list_models() names "
             "those that it has."
         )
-    # Of those with auxiliary outputs the weights are usually saved with them.
     settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
-    settings |= {"aux_logits": True, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    settings |= {"aux_logits": True, "init_weights": False} if name in AUXILIARY else {}
     try:
         return models.get_model(name, weights=None, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(
             f"torchvision cannot build {name} for these images: {describe_error(error)}."
         ) from error
+
+
+def without_auxiliary(network: nn.Module, architecture: str) -> bool:
+    """Take off what only a network's training uses; return whether there was any."""
+    parts = AUXILIARY.get(architecture.removeprefix(TORCHVISION), ())
+    for part in parts:
+        setattr(network, part, None)
+    return bool(parts)
 
 
 def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> nn.Module:
@@ -244,10 +267,11 @@ def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> n
         raise UsageError(f"{quote(folder)} has no config.json; expected a folder that save_pretrained wrote.")
     if described.stat().st_size > MAX_CONFIG_BYTES:
         raise CheckpointError(f"{quote(folder)} was refused: its config.json is larger than 1 MiB.")
+    _refuse_huge(described, folder)
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = library.AutoConfig.from_pretrained(folder, **local)
-        with torch.device("meta"):  # no memory is taken for what the file may ask for
+        with torch.device("meta"), _bounded(folder):  # no memory is taken for what the file may ask for
             empty = library.AutoModelForImageClassification.from_config(config, trust_remote_code=False)
         state = read(sum(each.numel() * each.element_size() for each in empty.state_dict().values()))
         network, found = type(empty).from_pretrained(
@@ -264,3 +288,45 @@ def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> n
                 f"{quote(keys[0])}."
             )
     return network
+
+
+def _refuse_huge(described: Path, folder: str) -> None:
+    """Refuse a config.json that is none, or with numbers that no network has."""
+    try:
+        greatest = _greatest(json.loads(described.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"the config.json of {quote(folder)} is not JSON ({first_line(error)})."
+        ) from error
+    if greatest > MAX_CONFIG_NUMBER:
+        raise CheckpointError(
+            f"{quote(folder)} was refused: its config.json has a number, or numbers in a list together, "
+            f"above {MAX_CONFIG_NUMBER}, as no network's has."
+        )
+
+
+def _greatest(value: Any) -> float:
+    if isinstance(value, dict):
+        return max(map(_greatest, value.values()), default=0)
+    if isinstance(value, list):
+        return sum(map(_greatest, value))
+    return abs(value) if isinstance(value, int | float) else 0
+
+
+@contextmanager
+def _bounded(folder: str) -> Generator[None]:
+    """Refuse a network of more tensors than any has, while it is built."""
+    count = itertools.count(1)
+
+    def refuse(*_registered: object) -> None:
+        if next(count) > MAX_TENSORS:
+            raise CheckpointError(
+                f"{quote(folder)} was refused: its config.json describes a network of more than "
+                f"{MAX_TENSORS} tensors."
+            )
+
+    hook = nn.modules.module.register_module_parameter_registration_hook(refuse)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -184,9 +184,11 @@ def _below(content: Any, key: str) -> Iterator[tuple[Any]]:
     """Yield the tensors of a state dict whose names begin with a prefix, without it."""
     for place, (_, state) in _places(content).items():
         for prefix in dict.fromkeys((key, key.removeprefix(f"{place}."))):
-            start = prefix.rstrip(".") + "."
-            if part := {name.removeprefix(start): state[name] for name in state if name.startswith(start)}:
-                yield (part,)
+            for start in (prefix.rstrip(".") + ".", prefix):
+                if part := {
+                    name.removeprefix(start): state[name] for name in state if name.startswith(start)
+                }:
+                    yield (part,)
 
 
 def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
@@ -371,7 +373,7 @@ def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
 def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     """Return what may have to be taken off the names, or put before them, for the first layer to fit."""
     first = next((key for key in expected if not key.endswith(COUNTER)), "")
-    taken = [(key.removesuffix(first), "") for key in state if key.endswith(f".{first}") or key == first]
+    taken = [(key.removesuffix(first), "") for key in state if first and key.endswith(first)]
     put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
     return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
 

@@ -121,6 +121,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
         _written_older(onnx, model, name)
+        _pad_in_numbers(onnx, model)
         (folder / PREPARED).write_bytes(model.SerializeToString())
     except (CheckpointError, MemoryError):
         raise
@@ -236,6 +237,54 @@ def _drop_training(graph: Any) -> None:
     graph.input.extend(left)
 
 
+#: Says that a window is padded for the output to be as large as the input, or its stride's part of it.
+SAME: Final = {b"SAME_UPPER": True, b"SAME_LOWER": False}
+PADDED: Final = frozenset({"Conv", "MaxPool", "AveragePool"})
+
+
+def _pad_in_numbers(onnx: Any, model: Any) -> None:
+    """Write by numbers the padding that Keras and CNTK name, as far as the sizes are known."""
+    padded = [
+        node for node in model.graph.node if node.op_type in PADDED and _named(node, "auto_pad") in SAME
+    ]
+    if not padded:
+        return
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    sizes = {
+        value.name: [size.dim_value or None for size in value.type.tensor_type.shape.dim]
+        for value in (*inferred.input, *inferred.value_info)
+    }
+    weights = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    for node in padded:
+        window = _named(node, "kernel_shape") or weights.get(node.input[1], [])[2:]
+        steps = _named(node, "strides") or [1] * len(window)
+        spread = _named(node, "dilations") or [1] * len(window)
+        found = sizes.get(node.input[0], [])[2:] or [None] * len(window)
+        asked = zip(found, window, steps, spread, strict=len(found) == len(window))
+        pads = [pad for each in asked if (pad := _same(*each)) is not None]
+        if not pads or len(pads) < len(window):
+            continue
+        less, more = [pad // 2 for pad in pads], [pad - pad // 2 for pad in pads]
+        first, last = (less, more) if SAME[_named(node, "auto_pad")] else (more, less)
+        _without(node, "auto_pad")
+        _without(node, "pads")
+        node.attribute.append(onnx.helper.make_attribute("pads", [*first, *last]))
+
+
+def _same(size: int | None, window: int, step: int, spread: int) -> int | None:
+    """Return how many pixels are put beside an axis; None where that depends on a size not known."""
+    reach = (window - 1) * spread + 1
+    if step == 1:
+        return reach - 1
+    return None if size is None else max((-(-size // step) - 1) * step + reach - size, 0)
+
+
+def _named(node: Any, name: str) -> Any:
+    """Return what a node's attribute says, a text as bytes and numbers as a list."""
+    said = next((each for each in node.attribute if each.name == name), None)
+    return None if said is None else said.s or list(said.ints)
+
+
 #: Reductions, whose axes became an input with version 18.
 REDUCTIONS: Final = frozenset(
     f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
@@ -256,6 +305,7 @@ WIDENED: Final[dict[str, str | None]] = {
     **dict.fromkeys(("Softplus", "Softsign", "Pad")),
     "Reshape": "allowzero",
     "AveragePool": "dilations",
+    "ScatterND": "reduction",
 }
 #: Inputs of a `Pad` that has no axes of its own.
 PADDING: Final = 3

@@ -73,7 +73,7 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def extract_all(request: dict[str, Any], folder: Path) -> list[str]:
-    """Write every tensor of a safetensors file into `EXTRACTED`, named by its number; return the names."""
+    """Write every tensor of a state dict into `EXTRACTED`, named by its number; return the names."""
     name, needed = request["name"], request["needed"]
     if needed > MAX_WEIGHTS_BYTES:
         raise CheckpointError(
@@ -81,13 +81,14 @@ def extract_all(request: dict[str, Any], folder: Path) -> list[str]:
             f"{MAX_WEIGHTS_BYTES / 2**30:.1f} GiB of weights are read."
         )
     with open_weights(Path(request["path"]), name, needed=needed) as held:
-        for key, claim in held.items():
-            if claim.dtype is None:
+        state = next(iter(find_states(held, name).values()))
+        for key, claim in state.items():
+            if type(claim) is not LazyTensor or claim.dtype is None:
                 raise CheckpointError(
                     f"{name} was refused: {quote(key)} is saved as a type that is not read."
                 )
-        _write(dict(enumerate(held.values())), folder / EXTRACTED)
-        return list(held)
+        _write(dict(enumerate(state.values())), folder / EXTRACTED)
+        return list(state)
 
 
 @contextmanager
