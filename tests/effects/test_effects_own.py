@@ -374,7 +374,6 @@ def test_a_gap_that_is_named_takes_the_place_of_parity():
         EffectSettings(metric=("beauty",))
 
 
-@pytest.mark.slow
 def test_several_attributes_are_measured_together_and_their_counts_one_by_one(tmp_path):
     frame = people(1_200)
     frame["age"] = np.random.default_rng(2).choice(["old", "young"], len(frame))

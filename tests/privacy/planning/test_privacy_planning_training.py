@@ -254,7 +254,6 @@ def test_steps_and_epochs_are_the_same_length():
     assert planned(epochs=1.2, steps=None, noise_multiplier=1, sampling="shuffled").passes == 2
 
 
-@pytest.mark.slow
 def test_epsilon_grows_with_length_and_batch_and_falls_with_noise():
     plan = plan_training(
         privacy.TrainingSettings(dataset_size=5_000, batch=50, epochs=4, noise_multiplier=1, delta=1e-6),
