@@ -229,6 +229,7 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     ("kinds", "stands_in"),
     [
         (["image-dependent"], True),
+        (["latent"], True),
         (["image-dependent", "closed"], False),
         (["image-dependent", "spread"], False),
     ],
