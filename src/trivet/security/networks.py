@@ -293,16 +293,26 @@ def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> n
 def _refuse_huge(described: Path, folder: str) -> None:
     """Refuse a config.json that is none, or with numbers that no network has."""
     try:
-        greatest = _greatest(json.loads(described.read_bytes()))
-    except (ValueError, RecursionError) as error:
+        config = json.loads(described.read_bytes(), parse_constant=_refuse_constant)
+        greatest = _greatest(config)
+    except (ValueError, RecursionError, OverflowError) as error:
         raise CheckpointError(
             f"the config.json of {quote(folder)} is not JSON ({first_line(error)})."
         ) from error
+    if not isinstance(config, dict) or "configuration_files" in config:
+        raise CheckpointError(
+            f"the config.json of {quote(folder)} was refused: expected an object that describes the network "
+            "itself, without configuration_files, which would stand in its place."
+        )
     if greatest > MAX_CONFIG_NUMBER:
         raise CheckpointError(
             f"{quote(folder)} was refused: its config.json has a number, or numbers in a list together, "
             f"above {MAX_CONFIG_NUMBER}, as no network's has."
         )
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _greatest(value: Any) -> float:

@@ -373,7 +373,9 @@ def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
 def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     """Return what may have to be taken off the names, or put before them, for the first layer to fit."""
     first = next((key for key in expected if not key.endswith(COUNTER)), "")
-    taken = [(key.removesuffix(first), "") for key in state if first and key.endswith(first)]
+    before = dict.fromkeys(key.removesuffix(first) for key in state if first and key.endswith(first))
+    numbered = first[:1].isdigit()  # 10.weight is another layer, and not 0.weight below 1
+    taken = [(prefix, "") for prefix in before if not (numbered and prefix[-1:].isdigit())]
     put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
     return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
 

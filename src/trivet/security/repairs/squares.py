@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trivet.datasets.classes import in_turns
 from trivet.datasets.images import ImageSet
 from trivet.security.evaluation import ONE, attack_success_rate, batches, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
@@ -26,6 +27,7 @@ SIDES: Final = (1, 2, 3, 4, 5, 6)
 CELLS: Final = 32
 #: Places for each side, at most: those nearest to the middle of the patch.
 PLACES: Final = 49
+FEWER_PLACES: Final = 16  # in images of 64 pixels and more
 #: Images that all squares are tried on, those that the best of each label are, and how many go on.
 FIRST: Final = 3
 FEW: Final = 12
@@ -60,11 +62,11 @@ def leading_square(
 ) -> PlainSquares:
     """Choose the best square of each label on a few images, and measure it on others."""
     squares = _Squares.at(trigger)
-    rivals = [label for label in range(images.classes) if label != target]
-    first = _shares(score, few.take(np.arange(min(FIRST, len(few)))), squares, range(len(squares)))
-    rivals = sorted(rivals, key=lambda label: -first[:, label].max())[:RIVALS]
+    first = _shares(score, _mixed(few, FIRST), squares, range(len(squares)))
     natural = predict(score, images)
     some = images.take(np.arange(min(MORE, len(images))))
+    rivals = [label for label in range(images.classes) if label != target and (some.labels != label).any()]
+    rivals = sorted(rivals, key=lambda label: -first[:, label].max())[:RIVALS]
 
     def rates(label: int, on: ImageSet) -> tuple[float, float]:
         others = on.labels != label
@@ -74,14 +76,19 @@ def leading_square(
 
     success, without = rates(target, images)
     rises = [with_square - less for with_square, less in (rates(label, some) for label in rivals)]
-    return PlainSquares(success, without, max(rises))
+    return PlainSquares(success, without, max(rises, default=0.0))
+
+
+def _mixed(images: ImageSet, count: int) -> ImageSet:
+    """Return some images, one of each class before a second."""
+    return images.take(in_turns(images.labels)[:count])
 
 
 def working_squares(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> list[Trigger]:
     """Return squares that send most of a few images to the label, the best first."""
     squares = _Squares.at(trigger)
-    others = images.take(np.flatnonzero(images.labels != target)[:FEW])
-    first = _shares(score, others.take(np.arange(min(FIRST, len(others)))), squares, range(len(squares)))
+    others = images.take(np.flatnonzero(images.labels != target))
+    first = _shares(score, _mixed(others, FIRST), squares, range(len(squares)))
     best = _best(score, others, squares, first, target)
     return [squares.trigger(row) for row, share in best[:MOST] if share >= WORKS_FROM]
 
@@ -90,7 +97,7 @@ def _best(
     score: Scorer, images: ImageSet, squares: "_Squares", first: NDArray[np.float64], label: int
 ) -> list[tuple[int, float]]:
     """Return the squares that send most of the first images to a label, by the share of some more."""
-    some = images.take(np.arange(min(FEW, len(images))))
+    some = _mixed(images, FEW)
     rows = np.argsort(-first[:, label], kind="stable")[:KEPT].tolist()
     shares = _shares(score, some, squares, rows)[:, label].tolist()
     return sorted(zip(rows, shares, strict=True), key=lambda pair: -pair[1])
@@ -111,19 +118,22 @@ class _Squares:
         cell = max(1, min(height, width) // CELLS)
         rows, columns = np.nonzero(trigger.mask[0] >= trigger.mask.max() / 2)
         middle = np.array([rows.mean(), columns.mean()])
+        lowest, highest = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
+        most = PLACES if cell == 1 else FEWER_PLACES
         places = []
-        for side in (cell * size for size in SIDES):
-            corners = [
-                (row, column)
-                for row in range(0, height - side + 1, cell)
-                for column in range(0, width - side + 1, cell)
-                if rows.min() <= row + side / 2 <= rows.max() + 1
-                and columns.min() <= column + side / 2 <= columns.max() + 1
-            ]
-            corners.sort(
-                key=lambda corner, side=side: float(np.abs(np.array(corner) + side / 2 - middle).max())
+        for side in (cell * size for size in SIDES if cell * size <= min(height, width)):
+            corners = np.array(
+                [
+                    (row, column)
+                    for row in _starts(height, side, cell)
+                    for column in _starts(width, side, cell)
+                ]
             )
-            places += [(row, column, side) for row, column in corners[:PLACES]]
+            middles = corners + side / 2
+            within = ((middles >= lowest) & (middles <= highest)).all(axis=1)
+            away = np.abs(middles - middle).max(axis=1)
+            near = np.lexsort((away, ~within))[: max(1, min(most, int(within.sum())))]
+            places += [(int(row), int(column), side) for row, column in corners[near]]
         return cls((channels, height, width), tuple(places), _patterns(channels, height, width, cell))
 
     def __len__(self) -> int:
@@ -136,6 +146,11 @@ class _Squares:
         mask = np.zeros((1, *self.shape[1:]), np.float32)
         mask[:, top : top + side, left : left + side] = 1
         return Trigger(mask, self.patterns[pattern])
+
+
+def _starts(length: int, side: int, step: int) -> list[int]:
+    """Return where squares of a side may start along an axis: every so many pixels, and at its end."""
+    return sorted({*range(0, length - side + 1, step), length - side})
 
 
 def _patterns(channels: int, height: int, width: int, cell: int) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from trivet.datasets.images import ImageSet
+from trivet.errors import CheckpointError
 from trivet.security.adapting import GRADIENT, guarded
 from trivet.security.evaluation import ONE, batches, images_at_once, margins_of, pixels_at
 from trivet.security.networks import Scorer
@@ -62,7 +63,7 @@ class _Layers(TorchFunctionMode):
         self, images: int, spreads: Sequence[Tensor | None] = (), shifts: Sequence[Tensor] = ()
     ) -> None:
         super().__init__()
-        self.spreads = list(spreads)
+        self.spreads, self.shapes = list(spreads), list[tuple[int, ...]]()
         self._images, self._left, self._shifts = images, iter(self.spreads), iter(shifts)
         self._measures = not self.spreads
 
@@ -75,27 +76,34 @@ class _Layers(TorchFunctionMode):
             return result
         if self._measures:
             self.spreads.append(self._spread(result, axis))
+            self.shapes.append(tuple(result.shape))
             return result
         spread = next(self._left, None)
         if spread is None:
             return result
-        shift = (next(self._shifts) * spread).to(result)
+        shift = next(self._shifts)
+        if len(result) % self._images or result.shape[axis] != len(spread):
+            return result  # another way through the network than where it was measured
+        shift = (shift * spread).to(result)
         shape = [1] * result.dim()
         shape[0], shape[axis] = len(result), result.shape[axis]
         return result + shift.repeat_interleave(len(result) // self._images, dim=0).reshape(shape)
 
     def _spread(self, result: Tensor, axis: int) -> Tensor | None:
-        if result.dim() < 2 or len(result) % self._images or not result.is_floating_point():  # noqa: PLR2004 - images, channels
+        """Return the standard deviations of an output that gradients lead to; None of others."""
+        if result.dim() < 2 or len(result) % self._images or not result.requires_grad:  # noqa: PLR2004 - images, channels
             return None
-        return result.detach().movedim(axis, 0).flatten(1).float().std(dim=1).cpu()
+        spread = result.detach().movedim(axis, 0).flatten(1).float().std(dim=1).cpu()
+        return spread if bool(spread.isfinite().all()) else None
 
 
 def _spreads(score: Scorer, images: ImageSet) -> list[Tensor | None]:
-    """Return the spreads of all layers but the last, whose outputs are the scores."""
-    rows = slice(MEASURED_ON)
-    with torch.no_grad(), _Layers(len(images.labels[rows])) as layers:
-        score(pixels_at(images, rows))
-    return layers.spreads[:-1]
+    """Return the spreads of all layers but the last and those whose outputs are scores."""
+    pixels = pixels_at(images, slice(MEASURED_ON)).requires_grad_()
+    with _Layers(len(pixels)) as layers:
+        scores = score(pixels)
+    shown = zip(layers.spreads, layers.shapes, strict=True)
+    return [None if shape == tuple(scores.shape) else spread for spread, shape in shown][:-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,8 +200,24 @@ def shift_features(
 ) -> Pushed | None:
     """Shift the features of all images together towards each label, by the smallest bound that leads there.
 
-    None where there are too few rightly classified images, or where no layer but the last is seen.
+    None where there are too few rightly classified images, or where no layer but the last is seen, or the
+    network goes other ways with other images.
     """
+    try:
+        return _shifted(score, images, labels, settings, seed=seed, progress=progress)
+    except CheckpointError:
+        return None  # of a search within the network, which other searches take as it is
+
+
+def _shifted(
+    score: Scorer,
+    images: ImageSet,
+    labels: Sequence[int],
+    settings: PushSettings,
+    *,
+    seed: int,
+    progress: Callable[[float], None],
+) -> Pushed | None:
     drawn = compared(score, images, labels, settings, seed=seed)
     if drawn is None:
         return None
