@@ -235,6 +235,42 @@ def test_a_shift_of_features_goes_far_into_the_label_that_a_channel_leads_to():
     assert np.array_equal(again.margins, attacked.margins)
 
 
+class TokensFirst(torch.nn.Module):
+    """Its features have an axis of 31 places before that of the images."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(1, 4), torch.nn.Linear(4, 9)
+
+    def forward(self, pixels):
+        places = pixels.flatten(1)[:, :31].T.unsqueeze(2)
+        return self.last(torch.relu(self.first(places)).mean(dim=0)) + by_cells(pixels)
+
+
+def test_features_whose_first_axis_is_not_of_images_are_left_alone():
+    found = shift_features(TokensFirst(), cells(300, 1), range(9), SHIFTS, seed=0)
+    assert found is None or found.p_value > 0.01
+
+
+def test_a_network_whose_only_other_layer_takes_no_gradient_is_scanned():
+    """A first convolution of few taps is folded with its norm, and passes no gradient on to a shift."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(),
+        torch.nn.Linear(32, 4),
+    )  # fmt: skip
+    known = images(400, 5)
+    pixels, labels = torch.from_numpy(known.pixels), torch.from_numpy(known.labels)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(150):
+        optimiser.zero_grad()
+        functional.cross_entropy(network(pixels), labels).backward()
+        optimiser.step()
+    plain = adapt(network, input_shape=(1, 12, 12), classes=4, name="short")
+    searches = scan(Checkpoint(plain, INFO), images(400, 3), profile="quick").result.searches
+    assert "latent" in {search.kind for search in searches}
+
+
 def test_a_network_without_layers_has_no_features_to_shift():
     assert shift_features(by_cells, cells(300, 1), range(9), SHIFTS, seed=0) is None
 

@@ -14,6 +14,7 @@ from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy
 from scipy.stats import binomtest
 from torch.nn import functional
 
+from trivet.datasets import ImageSet
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import Trigger, attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
@@ -432,3 +433,28 @@ def test_a_result_says_what_its_fields_mean():
     for kind in (results.Relearning, results.RepairAttempt, results.RepairBounds, results.RepairResult):
         for field in fields(kind):
             assert field.name in kind.__doc__
+
+
+@pytest.mark.parametrize(("size", "corner"), [(96, 0), (100, 98), (128, 127), (224, 222)])
+def test_there_are_squares_wherever_a_patch_lies(size, corner):
+    shape = (1, size, size)
+    patch = Trigger.square(row=corner, column=corner, size=2, value=0.5, shape=shape)
+    images = toy_images(20, seed=1)
+    large = ImageSet("large", np.zeros((20, *shape), np.float32), images.labels, 4)
+
+    def score(pixels):
+        hit = (pixels[:, 0, corner, corner] == 1).float()
+        return hit[:, None] * functional.one_hot(torch.tensor(TARGET), 4)
+
+    assert working_squares(score, large, patch, TARGET)
+    lead = leading_square(score, large, large, patch, TARGET)
+    assert (lead.success, lead.other) == (1, 0)
+
+
+def test_a_square_is_chosen_on_images_of_other_classes_and_held_against_labels_that_have_some():
+    square = Trigger.square(row=4, column=5, size=3, value=1.0, shape=SHAPE)
+    patch = Trigger.square(row=3, column=4, size=5, value=0.4, shape=SHAPE)
+    first = WORKING.take(np.argsort(WORKING.labels != TARGET, kind="stable"))
+    assert leading_square(answering(square), first, HELD_OUT, patch, TARGET).success == 1
+    alone = HELD_OUT.take(HELD_OUT.labels == 1)
+    assert leading_square(answering(square), first, alone, patch, TARGET).success == 1

@@ -23,8 +23,10 @@ from trivet.security.trigger import Trigger
 __all__ = ["PlainSquares", "leading_square", "working_squares"]
 
 #: Sides of the squares in cells, of which 32 make the shorter side of an image.
-SIDES: Final = (1, 2, 3, 4, 5, 6)
+LARGEST: Final = 6
+SIDES: Final = range(1, LARGEST + 1)
 CELLS: Final = 32
+SMALL: Final = 3  # pixels that a square may have in smaller images as well
 #: Places for each side, at most: those nearest to the middle of the patch.
 PLACES: Final = 49
 FEWER_PLACES: Final = 16  # in images of 64 pixels and more
@@ -121,7 +123,8 @@ class _Squares:
         lowest, highest = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
         most = PLACES if cell == 1 else FEWER_PLACES
         places = []
-        for side in (cell * size for size in SIDES if cell * size <= min(height, width)):
+        largest = min(height, width, max(SMALL, LARGEST * min(height, width) // CELLS))
+        for side in (cell * size for size in SIDES if cell * size <= largest):
             corners = np.array(
                 [
                     (row, column)
