@@ -83,7 +83,7 @@ def import_extra(module: str, what: str) -> Any:
     try:
         return import_module(module)
     except Exception as error:  # a library that does not fit the others can fail in any way
-        absent = isinstance(error, ImportError) and find_spec(library) is None
+        absent = isinstance(error, ImportError) and not _is_installed(library)
         raise _needed(module, what) if absent else _broken(library, what, error) from error
 
 
@@ -91,6 +91,13 @@ def missing_extra(error: ImportError, what: str) -> UsageError | None:
     """Name in one line the extra of the library that was not found; None where it belongs to none."""
     module = error.name or ""
     return _needed(module, what) if module.partition(".")[0] in EXTRAS else None
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ValueError:  # something without a description stands in its place
+        return True
 
 
 def _broken(library: str, what: str, error: Exception) -> UsageError:

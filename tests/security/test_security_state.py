@@ -248,6 +248,6 @@ def test_a_number_before_the_number_of_a_layer_is_no_prefix(tmp_path):
     """model.10 to model.18 are not the layers 0 to 8 below model.1."""
     whole = nn.Sequential(*(nn.Linear(2, 2) for _ in range(19)))
     state = {f"model.{key}": each for key, each in whole.state_dict().items()}
-    with pytest.raises(CheckpointError, match="'10.bias' is not a layer of it"):
+    with pytest.raises(CheckpointError, match=r"'10\.bias' is not a layer of it"):
         load_state(nn.Sequential(*(nn.Linear(2, 2) for _ in range(9))), state, tmp_path)
     load_state(whole, state, tmp_path)
