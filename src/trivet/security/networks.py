@@ -312,7 +312,7 @@ def _refuse_huge(described: Path, folder: str) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"JSON has no {name}")
 
 
 def _greatest(value: Any) -> float:
