@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
-from trivet.datasets.adult import COLUMNS, ROWS
+from trivet.datasets.adult import COLUMNS
 from trivet.errors import DataError
 
 EMBEDDED = Path(str(files("trivet.datasets") / "data" / "adult.parquet"))
+#: Of the test file and of the training file.
+ROWS = 16_281 + 32_561
 BUILDER = Path(__file__).parents[2] / "tools" / "build_adult.py"
 
 
@@ -29,7 +31,7 @@ def builder():
 
 
 def test_every_row_and_column_is_there(table):
-    assert table.rows == ROWS == 48_842
+    assert table.rows == ROWS
     assert list(table.columns) == list(COLUMNS)
     assert {len(column) for column in table.columns.values()} == {ROWS}
 
