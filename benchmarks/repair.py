@@ -2,8 +2,8 @@
 
 Scans the one-target networks in the folder that TRIVET_REFERENCE names, repairs each with one half of the
 images, and measures on the other, with one thread; writes every row to docs/data/repair.json and the tables
-into docs/repair.md. A network that has a row is not repaired again: remove the file after a repair has
-changed. Scans are kept in build/repair: remove them after the scan has changed.
+into docs/repair.md. A network that has a row of the repairs as they are (`REPAIR`, to be raised when one
+changes) is not repaired again. Scans are kept in build/repair: remove them after the scan has changed.
 
 The attacker's own trigger is used where the note beside the network says enough to build it, and sends nine
 of ten images to the target. Where the note leaves the place open, it is the one of the usual places with the
@@ -37,6 +37,8 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "repair.json"
 PAGE = ROOT / "docs" / "repair.md"
 FOLDER = Path("build/repair")
+#: Number of the repairs: 2 since plain squares at the place of a patch are tried as well.
+REPAIR = 2
 #: Images that a place is chosen on, and the success that a trigger has to have to be the attacker's own.
 PLACED_ON = 200
 OWN_FROM = 0.9
@@ -268,8 +270,22 @@ def counted(rows: list[dict]) -> str:
     )
 
 
+def freshness(rows: list[dict]) -> str:
+    """Return in words which rows are of earlier repairs."""
+    old = [row["name"] for row in rows if row.get("repair") != REPAIR]
+    if not old:
+        return "All rows are of the repairs as they are."
+    return f"Of earlier repairs, which did not try plain squares, are the rows of {', '.join(old)}."
+
+
 def render(page: str, rows: list[dict]) -> str:
-    for name, text in {"count": counted(rows), "defaults": defaults(rows), "methods": every(rows)}.items():
+    texts = {
+        "count": counted(rows),
+        "freshness": freshness(rows),
+        "defaults": defaults(rows),
+        "methods": every(rows),
+    }
+    for name, text in texts.items():
         begin, end = f"<!-- repair: {name} -->\n", "\n<!-- end of repair -->"
         head, _, rest = page.partition(begin)
         page = head + begin + text + end + rest.partition(end)[2]
@@ -286,7 +302,9 @@ def main(which: str, words: list[str]) -> None:
         name = told["name"]
         if told["kind"] != "one-target" or not any(word in name for word in words or [""]):
             continue
-        row = rows.get(name, {"name": name, "target": told["target"]})
+        row = rows.get(name, {})
+        if row.get("repair") != REPAIR:
+            row = {"name": name, "target": told["target"], "repair": REPAIR}
         if is_done(row, which):
             continue
         try:
