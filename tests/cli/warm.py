@@ -69,7 +69,7 @@ def run(*, arguments, folder, environment, short, drawn, out, err):
         sys.modules["trivet.cli.run"].draw = lambda *_, **__: nothing
     if short:
         methods = importlib.import_module("trivet.security.repairs.methods")
-        methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=100),)
+        methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=200),)
         methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=50)
         profiles = sys.modules["trivet.security.settings"].PROFILES
         profiles["smoke"] = dataclasses.replace(profiles["smoke"], steps=25, images=500)

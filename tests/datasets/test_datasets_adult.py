@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
-from trivet.datasets.adult import COLUMNS
+from trivet.datasets.adult import COLUMNS, ROWS
 from trivet.errors import DataError
 
 EMBEDDED = Path(str(files("trivet.datasets") / "data" / "adult.parquet"))
-#: Of the test file and of the training file.
-ROWS = 16_281 + 32_561
 BUILDER = Path(__file__).parents[2] / "tools" / "build_adult.py"
 
 

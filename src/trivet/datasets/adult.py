@@ -22,6 +22,7 @@ __all__ = [
     "POSITIVE_CLASS",
     "PRIVILEGED_GROUP",
     "PROTECTED_GROUP",
+    "ROWS",
     "SENSITIVE_COLUMN",
     "SHA256",
     "AdultTable",
@@ -30,6 +31,8 @@ __all__ = [
     "load_adult",
 ]
 
+#: Rows of adult.test and of adult.data.
+ROWS = 16_281 + 32_561
 #: The columns and their types in the file; ``file`` is "test" or "data", the original a row is from.
 COLUMNS: Mapping[str, str] = {
     "age": "INTEGER",
