@@ -184,7 +184,8 @@ def _below(content: Any, key: str) -> Iterator[tuple[Any]]:
     """Yield the tensors of a state dict whose names begin with a prefix, without it."""
     for place, (_, state) in _places(content).items():
         for prefix in dict.fromkeys((key, key.removeprefix(f"{place}."))):
-            whole = prefix if prefix and not prefix[-1].isalnum() else f"{prefix}."  # n does not stand for net
+            # n does not stand for net
+            whole = prefix if prefix and not prefix[-1].isalnum() else f"{prefix}."
             for start in dict.fromkeys((prefix.rstrip(".") + ".", whole)):
                 if part := {
                     name.removeprefix(start): state[name] for name in state if name.startswith(start)
