@@ -81,7 +81,13 @@ def extract_all(request: dict[str, Any], folder: Path) -> list[str]:
             f"{MAX_WEIGHTS_BYTES / 2**30:.1f} GiB of weights are read."
         )
     with open_weights(Path(request["path"]), name, needed=needed) as held:
-        state = next(iter(find_states(held, name).values()))
+        states = find_states(held, name)
+        if len(states) > 1:
+            raise CheckpointError(
+                f"{name} was refused: it holds {len(states)} sets of weights; expected those of the network "
+                "alone."
+            )
+        (state,) = states.values()
         for key, claim in state.items():
             if type(claim) is not LazyTensor or claim.dtype is None:
                 raise CheckpointError(

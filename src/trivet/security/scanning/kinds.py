@@ -292,7 +292,7 @@ def look_further(
 
 def _pushed(kind: str, words: str, found: Pushed | None, size: str) -> KindSearch:
     """Return whether a label stands apart by the margins that changes within a bound of that size reach."""
-    if found is None:
+    if found is None or not np.isfinite(found.margins).all():
         return _not_run(kind, words)
     share = float(found.shares[found.first])
     rarity = math.log(found.p_value) / math.log(PUSHED_BELOW)

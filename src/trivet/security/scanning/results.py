@@ -232,7 +232,7 @@ class KindSearch:
         for a stamp that each class goes wrong by, or ``one source`` for one that moves a class
     looked_for : the trigger, in words
     outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few,
-        classes too many, or the network has no units that close
+        classes too many, or the network has no units or layers that the search is for
     label : the label that most images went to; None where they went to many
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
     runner_up : the same for the label that came next; None for ``closed``, ``image-dependent`` and
