@@ -2,7 +2,8 @@
 
 Trains small clean networks from the embedded data and scans them as `trivet zoo reference` does; both are
 kept in a folder that is not committed, so that a run may be stopped and goes on. Writes a row a network to
-docs/data/calibration.json, the table into docs/detection.md, and docs/images/calibration.svg.
+docs/data/calibration.json, the table into docs/detection.md, and docs/images/calibration.svg. The held-out
+clean networks on colour images stand beside them, as colour_detection.py has measured them.
 
 With a reference each half of the networks of an architecture is ranked among the other half. Attacked
 networks are ranked among all of them, for what the rank costs and gains.
@@ -37,6 +38,9 @@ from trivet.security.settings import DEFAULT_IMAGES, ReferenceOptions
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "calibration.json"
+COLOUR = ROOT / "docs" / "data" / "colour-detection.json"
+#: What the held-out clean networks on colour images are called here.
+COLOUR_NAME = "CIFAR-10 and GTSRB"
 PAGE = ROOT / "docs" / "detection.md"
 PICTURE = ROOT / "docs" / "images" / "calibration"
 FOLDER = Path(os.environ.get("TRIVET_NETWORKS", "build")) / "calibration"
@@ -147,10 +151,12 @@ def table(rows: list[dict]) -> str:
             "not possible" if level < each.smallest else share(int((each.ranked <= level + 1e-12).sum()), of)
             for level in LEVELS
         ]
-        alarms = share(int((each.ranked <= ALARM_AT + 1e-12).sum()), of)
+        ranked = share(int((each.ranked <= ALARM_AT + 1e-12).sum()), of)
+        alarms = "not possible" if each.smallest > ALARM_AT else ranked
         lines.append(f"| {each.architecture} | with a reference | {' | '.join(counts)} | {alarms} |")
-    kinds = sorted({kind for row in rows for kind in row["strengths"]})
-    return "\n".join([*lines, "", f"Searches that were made: {', '.join(kinds)}."])
+    kinds = sorted({kind for row in rows for kind in row.get("strengths", ())})
+    said = f"Searches that were made of networks on digits: {', '.join(kinds)}."
+    return "\n".join([*lines, "", said])
 
 
 def found_table(rows: list[dict]) -> str:
@@ -175,7 +181,15 @@ def found_table(rows: list[dict]) -> str:
 
 
 def _all(rows: list[dict]) -> list[Coverage]:
-    return [coverage(rows, name) for name in NETWORKS if any(row["architecture"] == name for row in rows)]
+    names = (*NETWORKS, COLOUR_NAME)
+    return [coverage(rows, name) for name in names if any(row["architecture"] == name for row in rows)]
+
+
+def colour() -> list[dict]:
+    """Return the rows of the held-out clean networks on colour images."""
+    rows = json.loads(COLOUR.read_text(encoding="utf-8"))
+    own = [row for row in rows if row["part"] == "apart" and row["kind"] == "clean"]
+    return [{**row, "architecture": COLOUR_NAME, "attack": "none"} for row in own]
 
 
 @styled
@@ -223,8 +237,9 @@ def main(words: list[str]) -> None:
             print(json.dumps(row), flush=True)
             rows.append(row)
             keep(rows)
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
-    save_figure(draw(rows), PICTURE, formats=("svg",))
+    shown = rows + colour()
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), shown), encoding="utf-8")
+    save_figure(draw(shown), PICTURE, formats=("svg",))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,15 @@ def calibration():
 def test_the_page_shows_the_coverage_of_the_rows(calibration):
     rows = json.loads(calibration.DATA.read_text(encoding="utf-8"))
     page = PAGE.read_text(encoding="utf-8")
-    assert calibration.render(page, rows) == page
+    assert calibration.render(page, rows + calibration.colour()) == page
+
+
+def test_halves_too_small_for_a_level_say_so(calibration):
+    (held_out,) = calibration._all(calibration.colour())
+    assert held_out.smallest > 0.05
+    assert "with a reference | not possible | not possible | not possible" in calibration.table(
+        calibration.colour()
+    )
 
 
 def test_the_reference_keeps_the_rate_of_false_alarms_and_the_model_is_measured(calibration):
