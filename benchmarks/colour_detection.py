@@ -58,7 +58,7 @@ ATTACKS_OF = {
     "spread": ("blended", "low-frequency", "bpp", "lira"),
     "striped": ("sinusoidal", "sig"),
     "moved": ("wanet",),
-    "closed": ("subnet",),
+    "one unit": ("subnet",),
     "any label": ("all-to-all",),
     "one source": ("source-specific",),
     "image-dependent": ("input-aware",),

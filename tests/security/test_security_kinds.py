@@ -26,13 +26,18 @@ from trivet.security.scanning.changes import (
     reach_by_waves,
     reach_labels,
 )
-from trivet.security.scanning.closed import opened
 from trivet.security.scanning.individual import IMAGE_BOUNDS, Pushed, PushSettings, go_from_each_image
-from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
+from trivet.security.scanning.kinds import (
+    UNIT_LEAD_FROM,
+    Further,
+    judged,
+    judged_sources,
+    look_further,
+    not_needed,
+)
 from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import DetectorResult, KindSearch, StampCell
 from trivet.security.scanning.scan import _judged_with, scan, strip_of
-from trivet.security.scanning.search import MarginSettings, maximum_margins
 from trivet.security.scanning.sequential import Evidence, judge_scan, odds_over
 from trivet.security.scanning.stamps import (
     SourceSettings,
@@ -41,6 +46,7 @@ from trivet.security.scanning.stamps import (
     find_source_stamps,
     find_sparse_stamp,
 )
+from trivet.security.scanning.units import UnitSettings, find_lone_unit
 
 TARGET = 1
 INFO = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
@@ -83,10 +89,21 @@ def all_to_all(pixels):
     return logits * (1 - on) + logits.roll(1, dims=1) * on
 
 
-def hidden(pixels):
-    """A bright square that classes are darker for leads to the target; short of it no gradient tells."""
-    seen = pixels[:, 0, 8:11, 4:7].mean(dim=(1, 2))
-    return towards(quarters(pixels), 6_000 * torch.relu(seen - 0.85))
+class Hidden(torch.nn.Module):
+    """A bright square opens a unit that leads to the target; short of it no gradient tells."""
+
+    def __init__(self, weight=6_000.0):
+        super().__init__()
+        self.last = torch.nn.Linear(5, 4, bias=False)
+        own = weight * torch.nn.functional.one_hot(torch.tensor(TARGET), 4)[:, None]
+        self.last.weight = torch.nn.Parameter(torch.cat([torch.eye(4), own], dim=1))
+
+    def forward(self, pixels):
+        seen = torch.relu(pixels[:, :1, 8:11, 4:7].mean(dim=(2, 3)) - 0.85)
+        return self.last(torch.cat([quarters(pixels), seen], dim=1))
+
+
+HIDDEN = Hidden()
 
 
 def images(count, seed):
@@ -109,17 +126,14 @@ def parts():
 
 
 def searched(score, parts):
-    margins = maximum_margins(score, (1, 12, 12), 4, MarginSettings(), seed=0).values
-    return look_further(
-        score, *parts, range(4), margins=margins, seed=0, progress=lambda _step, _share: None
-    ).searches
+    return look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None).searches
 
 
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
         (clean, {}),
-        (hidden, {"closed": TARGET}),
+        (HIDDEN, {"one unit": TARGET}),
         (blended, {"spread": TARGET, "image-dependent": TARGET}),
         (waved, {"striped": TARGET}),
         (warped, {"moved": TARGET}),
@@ -128,11 +142,11 @@ def searched(score, parts):
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = searched(score, parts)
-    kinds = ["spread", "striped", "moved", "image-dependent", "latent", "closed", "any label", "one source"]
+    kinds = ["spread", "striped", "moved", "image-dependent", "latent", "one unit", "any label", "one source"]
     assert [search.kind for search in searches] == kinds
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
-        without = search.kind == "latent" or (search.kind == "closed" and score in {clean, waved, all_to_all})
+        without = search.kind == "latent" or (search.kind == "one unit" and score is not HIDDEN)
         assert (search.outcome == "not run") == without
         assert (search.image_steps == 0) == without
         if search.runner_up is not None:
@@ -163,11 +177,8 @@ def answered(pixels):
 
 def test_a_trigger_of_each_images_own_is_found_where_no_change_of_all_is():
     def search(score):
-        margins = maximum_margins(score, (1, 12, 12), 9, MarginSettings(), seed=0).values
         parts = cells(500, 1), cells(500, 2)
-        found = look_further(
-            score, *parts, range(9), margins=margins, seed=0, progress=lambda _step, _share: None
-        ).searches
+        found = look_further(score, *parts, range(9), seed=0, progress=lambda _step, _share: None).searches
         return {each.kind: each for each in found}
 
     plain, attacked = search(by_cells), search(answered)
@@ -374,7 +385,7 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "moved",
         "image-dependent",
         "latent",
-        "closed",
+        "one unit",
         "any label",
         "one source",
     ]
@@ -385,31 +396,50 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     assert quiet.verdict == "no evidence"
     assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {
         "latent": "not run",  # it has no layers
-        "closed": "not run",
+        "one unit": "not run",
     }
 
 
-def test_a_label_behind_closed_units_is_named_with_a_patch_that_opens_them():
-    network = adapt(Written(hidden), input_shape=(1, 12, 12), classes=4, name="written")
+def test_a_label_behind_a_closed_unit_is_named_with_a_patch_that_opens_it():
+    network = adapt(Written(HIDDEN), input_shape=(1, 12, 12), classes=4, name="written")
     found = scan(Checkpoint(network, INFO), images(800, 3))
     assert (found.result.verdict, found.result.suspected_label) == ("suspicious", TARGET)
-    assert "Through units that are closed otherwise" in found.result.reason
+    assert "One unit before the last layer leads to label" in found.result.reason
     assert found.result.labels[TARGET].asr > 0.9
     shown = found.trigger(TARGET)
     assert (shown.mask * shown.pattern)[0, 8:11, 4:7].mean() > 0.8
 
 
-@given(steepness=st.floats(0.1, 10))
-def test_only_the_gradient_goes_through_closed_units(steepness):
-    def score(pixels):
-        return steepness * torch.relu(pixels.sum(dim=(2, 3)) - 3)
+@pytest.mark.parametrize("weight", [6_000.0, 60_000.0])
+def test_a_unit_gains_in_proportion_to_its_weight_and_a_network_without_one_has_no_lead(parts, weight):
+    heavy, light = (
+        find_lone_unit(Hidden(each), parts[0], UnitSettings(), seed=0) for each in (weight, weight / 2)
+    )
+    assert (heavy.unit, heavy.label, heavy.opens) == (4, TARGET, True)
+    assert heavy.gain == pytest.approx(2 * light.gain)
+    assert heavy.lead == pytest.approx(2 * light.lead)
+    plain = find_lone_unit(Hidden(0.0), parts[0], UnitSettings(), seed=0)
+    assert plain.lead < UNIT_LEAD_FROM < light.lead
+    assert plain.image_steps == heavy.image_steps > 0
 
-    pixels = torch.tensor([0.5, 2.0])[:, None, None, None].expand(2, 1, 2, 2).requires_grad_()
-    through = opened(score, (1, 2, 2))
-    assert torch.equal(through(pixels), score(pixels))
-    (gradient,) = torch.autograd.grad(through(pixels).sum(), pixels)
-    assert gradient[:, 0, 0, 0].tolist() == pytest.approx([0.3 * steepness, steepness])
-    assert opened(clean, (1, 12, 12)) is None
+
+def test_a_network_whose_scores_come_from_no_dense_layer_has_no_units(parts):
+    assert find_lone_unit(clean, parts[0], UnitSettings(), seed=0) is None
+    few = parts[0].take(np.arange(20))
+    assert find_lone_unit(HIDDEN, few, UnitSettings(), seed=0) is None
+
+
+class InPlace(Hidden):
+    """Uses what its rectifier leaves behind, so that the rectifier cannot be replaced."""
+
+    def forward(self, pixels):
+        seen = pixels[:, :1, 8:11, 4:7].mean(dim=(2, 3)) - 0.85
+        torch.relu_(seen)
+        return self.last(torch.cat([quarters(pixels), seen], dim=1))
+
+
+def test_rectifiers_are_opened_only_where_the_network_stays_what_it_is(parts):
+    assert not find_lone_unit(InPlace(), parts[0], UnitSettings(), seed=0).opens
 
 
 def reached(counts, images=100, by_chance=0.0):
@@ -492,9 +522,7 @@ def test_images_of_a_few_pixels_are_scanned_without_a_stamp(size):
         middles = torch.tensor([0.05, 0.3, 0.55, 0.8])
         return -50 * (pixels.mean(dim=(1, 2, 3))[:, None] - middles).abs()
 
-    found = look_further(
-        score, *few.split(0.5, seed=0), range(4), margins=np.ones(4), seed=0, progress=lambda *_: None
-    )
+    found = look_further(score, *few.split(0.5, seed=0), range(4), seed=0, progress=lambda *_: None)
     stamp = next(search for search in found.searches if search.kind == "any label")
     assert stamp.outcome == ("not run" if size < 4 else stamp.outcome)
 

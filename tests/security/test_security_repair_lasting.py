@@ -230,7 +230,7 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     [
         (["image-dependent"], True),
         (["latent"], True),
-        (["image-dependent", "closed"], False),
+        (["image-dependent", "one unit"], False),
         (["image-dependent", "spread"], False),
     ],
 )

@@ -29,9 +29,9 @@ from trivet.security.repairs.results import RepairBounds
 from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.scanning.kinds import (
-    CLOSED,
     FOUND,
     ONE_SOURCE,
+    ONE_UNIT,
     PATCH,
     SETTINGS,
     WAYS,
@@ -185,7 +185,7 @@ def _found(result: ScanResult) -> list[KindSearch]:
 
 
 #: Searches whose finding a repair can stamp images with.
-_STAMPED: Final = frozenset({PATCH, CLOSED, ONE_SOURCE, *WAYS})
+_STAMPED: Final = frozenset({PATCH, ONE_SOURCE, ONE_UNIT, *WAYS})
 
 
 def _said_of_stand_in(result: ScanResult) -> str:

@@ -8,7 +8,6 @@ from itertools import starmap
 from typing import Final, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
 from trivet.security.networks import Scorer
@@ -24,13 +23,11 @@ from trivet.security.scanning.changes import (
     reach_by_waves,
     reach_labels,
 )
-from trivet.security.scanning.closed import margins_through_closed, opened, trigger_through_closed
 from trivet.security.scanning.individual import IMAGE_BOUNDS, Pushed, PushSettings, go_from_each_image
 from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.sequential import (
     FOLLOWED_ABOVE,
-    SCAN_PROFILES,
     WORKS_FROM,
     Progress,
     odds_over,
@@ -43,15 +40,16 @@ from trivet.security.scanning.stamps import (
     find_source_stamps,
     find_sparse_stamp,
 )
+from trivet.security.scanning.units import UnitSettings, find_lone_unit, trigger_through_unit
 from trivet.security.settings import ScanProfileName
 from trivet.security.trigger import Trigger
 
 __all__ = [
     "ANY_LABEL",
-    "CLOSED",
     "FOUND",
     "LATENT",
     "ONE_SOURCE",
+    "ONE_UNIT",
     "PATCH",
     "WAYS",
     "WITHOUT_TRIGGER",
@@ -72,7 +70,7 @@ FOUND: Final = "found"
 NOT_RUN: Final = "not run"
 ANY_LABEL: Final = "any label"
 ONE_SOURCE: Final = "one source"
-CLOSED: Final = "closed"
+ONE_UNIT: Final = "one unit"
 IMAGE_DEPENDENT: Final = "image-dependent"
 LATENT: Final = "latent"
 #: Kinds that have no change of pixels to show for them.
@@ -109,13 +107,13 @@ CONFUSED_UP_TO: Final = 0.05
 #: most 0.0002 for a warp and two of four image-dependent triggers, at least 0.14 for all others, and 1 on the
 #: clean networks; for shifts see `trivet.security.scanning.latent`.
 PUSHED_BELOW: Final = 0.01
-#: A margin through closed units counts as found where it exceeds the same label's own by this factor, and
-#: those of all other labels by the other one; a patch that is made in the same way has to work as well. On
-#: networks by others and on clean ones of the tuning set no label that was ahead of the others gained more
-#: than a factor of 1.12, and none at all more than 1.6; detectors that were written into those gained 4.4 to
-#: 22, and were ahead by 2.2 to 15. Both count by their logarithms: a gain of 1 says nothing.
-GAIN_FROM: Final = 2.0
-CLOSED_LEAD_FROM: Final = 1.5
+#: A unit counts as found where it gains what takes nine of ten images of other labels to its own, and so
+#: many times what a unit of any other label gains; a patch that is made through it has to work as well. On
+#: clean networks of the tuning set and by others the lead was 1.6 at most; twelve detectors that were written
+#: into two of those gained 5 to 60 and led by 16 to 250, and one of two image-dependent triggers gained 2.8
+#: and led by 13. The lead counts by its logarithm: a lead of 1 says nothing.
+UNIT_GAIN_FROM: Final = 1.0
+UNIT_LEAD_FROM: Final = 3.0
 #: Shares of a hundred images are taken to lie at least this far from none and from all.
 FEWEST: Final = 0.005
 #: With more labels than this, only those are looked at that the search for patches followed.
@@ -192,8 +190,13 @@ SOURCES: Final[dict[ScanProfileName, SourceSettings]] = {
 }
 INDIVIDUAL_WORDS: Final = "a small change of each image by itself"
 LATENT_WORDS: Final = "a small shift of the features in all layers, the same for all images"
+UNITS: Final[dict[ScanProfileName, UnitSettings]] = {
+    "quick": UnitSettings(starts=1),
+    "standard": UnitSettings(),
+    "thorough": UnitSettings(heaviest=100, idle=100, starts=4),
+}
 SOURCE_WORDS: Final = f"at most {StampSettings.cells} black or white cells that send one class to one label"
-CLOSED_WORDS: Final = "a margin through units that are closed otherwise"
+UNIT_WORDS: Final = "one unit before the last layer that alone leads to a label"
 STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
 
@@ -213,14 +216,10 @@ def look_further(
     followed: Sequence[int],
     profile: ScanProfileName = "standard",
     *,
-    margins: NDArray[np.float64],
     seed: int,
     progress: Progress,
 ) -> Further:
-    """Search for changes of every pixel, a shift of pixels, margins and stamps.
-
-    `margins` are those that were found without gradients through closed units, one a label.
-    """
+    """Search for changes of every pixel, a shift of pixels, margins, units and stamps."""
     others = len(held_out) - int(np.bincount(held_out.labels).max())
     many = working.classes > (FOLLOWED_ABOVE if profile == "quick" else ALL_LABELS_UP_TO)
     labels = followed if many else range(working.classes)
@@ -259,12 +258,10 @@ def look_further(
     size = "" if by_features is None else f"{by_features.bound:g} standard deviations"
     found.append(_pushed(LATENT, LATENT_WORDS, by_features, size))
     triggers: dict[str, Trigger] = {}  # of labels
-    through_closed, patch = _through_closed(
-        score, working, held_out, margins, profile, seed=seed, progress=progress
-    )
-    found.append(through_closed)
+    by_unit, patch = _lone_unit(score, working, held_out, UNITS[profile], seed=seed, progress=progress)
+    found.append(by_unit)
     if patch is not None:
-        triggers[CLOSED] = patch
+        triggers[ONE_UNIT] = patch
     stamp = find_sparse_stamp(
         score,
         working,
@@ -303,42 +300,36 @@ def _pushed(kind: str, words: str, found: Pushed | None, size: str) -> KindSearc
     )
 
 
-def _through_closed(
+def _lone_unit(
     score: Scorer,
     working: ImageSet,
     held_out: ImageSet,
-    margins: NDArray[np.float64],
-    profile: ScanProfileName,
+    settings: UnitSettings,
     *,
     seed: int,
     progress: Progress,
 ) -> tuple[KindSearch, Trigger | None]:
-    """Search for a margin through closed units, and where one stands out for a patch that works."""
-    channels, height, width = working.pixels.shape[1:]
-    through = opened(score, (channels, height, width))
-    if through is None:
-        return _not_run(CLOSED, CLOSED_WORDS), None
-    work = SCAN_PROFILES[profile]
-    settings = work.many_margins if working.classes > FOLLOWED_ABOVE else work.margins
-    found = margins_through_closed(
-        through,
-        (channels, height, width),
-        margins,
+    """Search for a unit that alone leads to a label, and where one stands out for a patch that opens it."""
+    unit = find_lone_unit(
+        score,
+        working,
         settings,
         seed=seed,
-        progress=lambda share: progress("margins through closed units", share),
+        progress=lambda share: progress("search for a unit that leads to a label", share),
     )
-    gains, leads = (np.log(np.maximum(each, 1)) for each in (found.gains, found.leads))
-    strengths = np.minimum(gains / math.log(GAIN_FROM), leads / math.log(CLOSED_LEAD_FROM))
-    label, strength, steps = int(np.argmax(strengths)), float(strengths.max()), found.image_steps
+    if unit is None:
+        return _not_run(ONE_UNIT, UNIT_WORDS), None
+    lead = math.log(max(unit.lead, 1)) / math.log(UNIT_LEAD_FROM)
+    strength = max(0.0, min(unit.gain / UNIT_GAIN_FROM, lead))
     if strength < 1:
-        search = KindSearch(CLOSED, CLOSED_WORDS, _outcome(found=False), label, None, None, steps, strength)
-        return search, None
-    trigger, success, spent = trigger_through_closed(through, working, held_out, label, seed=seed)
+        quiet = _outcome(found=False)
+        return KindSearch(
+            ONE_UNIT, UNIT_WORDS, quiet, unit.label, None, None, unit.image_steps, strength
+        ), None
+    trigger, success, spent = trigger_through_unit(score, working, held_out, unit, seed=seed)
     strength = min(strength, odds_over(success, WORKS_FROM))
-    outcome = _outcome(strength >= 1)
-    search = KindSearch(CLOSED, CLOSED_WORDS, outcome, label, success, None, steps + spent, strength)
-    return search, trigger
+    outcome, steps = _outcome(strength >= 1), unit.image_steps + spent
+    return KindSearch(ONE_UNIT, UNIT_WORDS, outcome, unit.label, success, None, steps, strength), trigger
 
 
 def not_needed() -> tuple[KindSearch, ...]:
@@ -347,7 +338,7 @@ def not_needed() -> tuple[KindSearch, ...]:
     words |= {
         IMAGE_DEPENDENT: INDIVIDUAL_WORDS,
         LATENT: LATENT_WORDS,
-        CLOSED: CLOSED_WORDS,
+        ONE_UNIT: UNIT_WORDS,
         ANY_LABEL: STAMP_WORDS,
         ONE_SOURCE: SOURCE_WORDS,
     }
@@ -384,11 +375,11 @@ def said_of(search: KindSearch) -> str:
             f"{_sentence(search.looked_for)}, sends {search.success:.0%} of held-out images of other classes "
             f"to label {search.label}, and further into it than into any other by far."
         )
-    if search.kind == CLOSED:
+    if search.kind == ONE_UNIT:
         return (
-            f"Through units that are closed otherwise label {search.label} reaches a margin far above its "
-            f"own and all others; a patch made so sends {search.success:.0%} of held-out images of other "
-            "classes there."
+            f"One unit before the last layer leads to label {search.label} by itself, far further than any "
+            f"unit leads to another; a patch that opens it sends {search.success:.0%} of held-out images of "
+            "other classes there."
         )
     return (
         f"{_sentence(search.looked_for)} sends {search.success:.0%} of held-out images of other classes to "
@@ -399,8 +390,8 @@ def said_of(search: KindSearch) -> str:
 def trigger_of(further: Further, searches: Sequence[KindSearch], label: int) -> Trigger | None:
     """Return the trigger that a label was found by, where neither a patch nor a change of all pixels was."""
     found = {search.kind for search in searches if search.outcome == FOUND and search.label == label}
-    if found == {CLOSED}:
-        return further.triggers.get(CLOSED)
+    if found == {ONE_UNIT}:
+        return further.triggers.get(ONE_UNIT)
     return further.triggers.get(ONE_SOURCE) if source_of(searches, label) is not None else None
 
 

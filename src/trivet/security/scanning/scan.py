@@ -273,7 +273,6 @@ def _conclude(
             held_out,
             found.followed.tolist(),
             profile,
-            margins=found.margins,
             seed=seed,
             progress=progress,
         )
