@@ -48,6 +48,7 @@ LOOKED_AT = (
     "cifar10-vgg-wanet-10050",
     "gtsrb-vgg-clean-10051",
     "cifar10-mobile-sinusoidal-10052",
+    "gtsrb-vgg-input-aware-10082",
 )
 #: An attack that succeeds less often is counted apart.
 WORKS_FROM = 0.8
