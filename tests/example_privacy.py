@@ -57,9 +57,9 @@ def example_plan(*, mixed=False, pure=False, group=1, name="residents by distric
 
 @cache
 def example_training(*, sampling="both") -> TrainingPlan:
-    """A small loop with its noise."""
+    """A small loop with much noise, whose losses are few to convolve."""
     loop = TrainingSettings(
-        dataset_size=5_000, batch=50, epochs=4, noise_multiplier=1.1, delta=1e-6, sampling=sampling
+        dataset_size=5_000, batch=50, epochs=4, noise_multiplier=4.0, delta=1e-6, sampling=sampling
     )
     return plan_training(loop, curves=True)
 

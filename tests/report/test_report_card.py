@@ -156,7 +156,7 @@ def test_groups_beyond_the_most_disparate_are_counted():
 
 
 def test_a_plan_of_unlike_queries_names_the_noise_of_each():
-    plan = example_plan(mixed=True)
+    plan = example_plan(mixed=True, group=3)
     _, body = front(model_card(audit_of(own_record(privacy=PrivacyLeg(plan=plan)))))
     for query in plan.recommended.queries:
         assert f"| Scale of the noise of {query.name} | {query.scale:.4f} |" in body

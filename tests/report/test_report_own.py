@@ -188,9 +188,9 @@ def many_groups():
 
 FIGURES = {
     "noise": lambda: draw_plan_noise(example_plan()),
-    "mixed noise": lambda: draw_plan_noise(example_plan(mixed=True)),
+    "mixed noise": lambda: draw_plan_noise(example_plan(mixed=True, group=3, name=HOSTILE)),
     "curves": lambda: draw_plan_curves(example_plan()),
-    "mixed curves": lambda: draw_plan_curves(example_plan(mixed=True)),
+    "mixed curves": lambda: draw_plan_curves(example_plan(mixed=True, group=3, name=HOSTILE)),
     "pure curves": lambda: draw_plan_curves(example_plan(pure=True)),
     "training": lambda: draw_training_curves(example_training()),
     "one training": lambda: draw_training_curves(example_training(sampling="poisson")),

@@ -44,7 +44,7 @@ def applicants():
 
 
 SINGLE = {
-    "plan": lambda: (pages.PLAN, example_plan(mixed=True)),
+    "plan": lambda: (pages.PLAN, example_plan(mixed=True, group=3)),
     "training": lambda: (pages.TRAINING, example_training()),
     "mechanism": lambda: (pages.MECHANISM, example_mechanism(violates=True)),
     "membership": lambda: (pages.MEMBERSHIP, example_membership()),

@@ -137,7 +137,7 @@ class Citation:
 
 
 def walk(nodes: Any, action: Action) -> Any:
-    """Rebuild a tree with `action` applied to every node, outermost first."""
+    """Rebuild a tree with `action` applied to every node but words and gaps, outermost first."""
     if isinstance(nodes, dict):
         return {
             key: walk(child, action) if isinstance(child, _BRANCHES) else child
@@ -151,12 +151,12 @@ def walk(nodes: Any, action: Action) -> Any:
             rebuilt.append(walk(node, action))
         elif isinstance(node, str):
             rebuilt.append(node)
+        elif isinstance(node, dict) and "t" in node and not isinstance(node.get("c"), _BRANCHES):
+            rebuilt.append(node)  # a word or a gap, as most nodes are
         elif is_node(node) and (replaced := action(node)) is not None:
             rebuilt.extend(replaced)
         else:
-            # Most nodes are words and spaces, with nothing below them to rebuild.
-            below = isinstance(node, dict) and ("t" not in node or isinstance(node.get("c"), _BRANCHES))
-            rebuilt.append(walk(node, action) if below else node)
+            rebuilt.append(walk(node, action))
     return rebuilt
 
 
@@ -171,7 +171,7 @@ def nodes_of(tree: Any, *, skip: Callable[[Node], bool] = lambda _: False) -> It
                     continue
                 yield here
             here = here.values()
-        waiting.extend(child for child in reversed([*here]) if isinstance(child, _BRANCHES))
+        waiting.extend([child for child in here if isinstance(child, _BRANCHES)][::-1])
 
 
 def figures_of(blocks: Nodes) -> list[Figure]:
