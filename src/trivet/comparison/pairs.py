@@ -157,9 +157,9 @@ def _of_rows(
         if item in old and item in new:
             yield from _of_mappings(here, (*before_in, old[item]), (*after_in, new[item]), wanted)
         elif last.name == SETTINGS:  # one that differs from the default in one of them alone
-            sides = old.get(item, {}), new.get(item, {})
-            values = (side.get("value", ABSENT) for side in sides)
-            yield Pair((*here, Step("value")), *values, (*before_in, sides[0]), (*after_in, sides[1]))
+            one, other = old.get(item, {}), new.get(item, {})
+            values = one.get("value", ABSENT), other.get("value", ABSENT)
+            yield Pair((*here, Step("value")), *values, (*before_in, one), (*after_in, other))
         else:
             yield Pair(here, old.get(item, ABSENT), new.get(item, ABSENT), before_in, after_in)
 
