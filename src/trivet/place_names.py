@@ -24,8 +24,11 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "models": ("title", "with {}"),
         "opinions": ("method", "by {}"),
         "row_attacks": ("attack", "by {}"),
+        "settings": ("name", "{}"),
     }
 )
+#: Items of which no measurement is named, whatever stands in them.
+_WHOLE_ITEMS: Final[Mapping[str, str]] = MappingProxyType({"cautions": "caution", "settings": "setting"})
 #: Fields by which other items are named, the first that an item has.
 _FIELDS: Final = (
     "name", "title", "group", "label", "method", "attack", "metric", "family", "kind", "column", "feature",
@@ -149,7 +152,7 @@ def named_place(record: Mapping[str, Any], place: str) -> str:
     told = _subjects(words, items)
     if not (items and items[-1].kind in _TELLING) and (subject := _subject(record, place)):
         told.append(subject)
-    measure = "caution" if items and items[0].kind == "cautions" else _measure_of(words, items)
+    measure = _WHOLE_ITEMS.get(items[0].kind if items else "") or _measure_of(words, items)
     return " ".join(filter(None, [f"{end}{measure}", *told]))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from trivet.place import find, parent
 
-__all__ = ["INFINITE", "figure_at", "is_infinite", "ratio_figure"]
+__all__ = ["INFINITE", "figure_at", "figure_in", "is_infinite", "ratio_figure"]
 
 #: Stands for the figure where people read it.
 INFINITE: Final = "infinite"
@@ -34,10 +34,15 @@ def figure_at(record: Mapping[str, Any], place: str) -> Any:
     LookupError
         The record has no such place.
     """
-    value = find(record, place)
     around, name = parent(place)
-    if value is not None or name not in _LEFT_OUT or not around or parent(around)[1] not in _RATIOS:
+    inside = find(record, around) if around else None
+    return figure_in(inside, (parent(around)[1] if around else "", name), find(record, place))
+
+
+def figure_in(inside: Any, names: tuple[str, ...], value: Any) -> Any:
+    """Return a value of a part of a record, by the names of its place; of an infinite ratio infinity."""
+    around, name = ("", *names)[-2:]
+    if value is not None or name not in _LEFT_OUT or around not in _RATIOS or not isinstance(inside, Mapping):
         return value
-    ratio = find(record, around)
-    figure = ratio_figure(ratio["value"], ratio["low"]) if isinstance(ratio, Mapping) else None
+    figure = ratio_figure(inside["value"], inside["low"])
     return figure if is_infinite(figure) else None

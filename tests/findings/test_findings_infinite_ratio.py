@@ -7,9 +7,10 @@ import pytest
 
 from example_records import own_record
 from trivet.audited import complaint_about
+from trivet.comparison import ReadAudit, compare_audits
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.fairness.auditing.table import audit_table
-from trivet.findings import findings_json, findings_of
+from trivet.findings import findings_json, findings_of, read_baseline
 from trivet.findings.summary import made_of, summary_of
 from trivet.policy import judge, parse_requirements
 from trivet.record import FairnessLeg, as_json
@@ -84,12 +85,17 @@ def test_the_finding_is_on_the_ratio_and_the_audit_has_failed(record, audit):
     assert json.loads(findings_json([impact]))["findings"][0]["value"] == "infinite"
 
 
-def test_a_bound_on_the_other_side_does_not_stand_in_the_place_of_the_default(tmp_path, record):
+def of_two(record):
+    """The record without the group of which nothing is known."""
     two = copy.deepcopy(record)
     attribute = two["fairness"]["audit"]["attributes"][0]
     for judged in (attribute, *attribute["measures"]):
         judged["groups"] = [group for group in judged["groups"] if group["group"] != "C"]
-    found = levels(two, "fairness.disparate_impact.low >= 0.8")
+    return two
+
+
+def test_a_bound_on_the_other_side_does_not_stand_in_the_place_of_the_default(tmp_path, record):
+    found = levels(of_two(record), "fairness.disparate_impact.low >= 0.8")
     assert found["policy.requirement"].level == "pass"
     assert found["fairness.disparate-impact"].level == "breach"
 
@@ -129,3 +135,51 @@ def test_an_audit_by_differences_contradicts_no_ratio(tmp_path):
     assert found.verdict == IN_BAND
     assert [(each.name, each.value) for each in found.settings] == [("difference_band", "0.05")]
     assert complaint_about(as_json(own_record(fairness=FairnessLeg(audit=found)))) is None
+
+
+def held_against(folder, there, here, *requirements):
+    """State since a baseline of each breach, by its rule, and the note on the baseline."""
+    (folder / "accepted").mkdir()
+    (folder / "accepted" / "metrics.json").write_text(json.dumps(there), encoding="utf-8")
+    baseline = read_baseline(folder / "accepted")
+    found = findings_of(here, parse_requirements(requirements), baseline=baseline)
+    note = next(each.message for each in found if each.rule == "policy.baseline")
+    return {each.rule: (each.level, each.baseline) for each in found if each.baseline}, note
+
+
+@pytest.mark.parametrize(
+    ("finite_there", "finite_here", "state"),
+    [(False, False, "known"), (False, True, "known"), (True, False, "worse")],
+)
+def test_a_breach_by_it_is_known_from_a_baseline_that_was_no_better(
+    tmp_path, record, finite_there, finite_here, state
+):
+    sides = [of_two(record), of_two(record)]
+    for side, finite in zip(sides, (finite_there, finite_here), strict=True):
+        if finite:
+            side["fairness"]["audit"]["attributes"][0]["groups"][1]["disparate_impact"].update(
+                value=9.5, low=7.9, high=12.0
+            )
+    found, _ = held_against(tmp_path, *sides, "fairness.disparate_impact <= 1.25")
+    level = "warning" if state == "known" else "breach"
+    assert found["policy.requirement"] == (level, state)
+
+
+def test_a_setting_of_one_audit_alone_is_told_and_makes_it_another_question(tmp_path, record):
+    record, other = of_two(record), of_two(record)
+    other["fairness"]["audit"]["settings"] = [
+        {"name": "exclude", "value": "D"},
+        {"name": "ignore", "value": "id"},
+    ]
+    compared = compare_audits(ReadAudit("a", record, {}), ReadAudit("b", other, {}))
+    assert {(each.title, each.before, each.after) for each in compared.asked} == {
+        ("setting exclude of people.csv", None, "D"),
+        ("setting ignore of people.csv", None, "id"),
+    }
+    found, note = held_against(tmp_path, record, other)
+    assert found["fairness.disparate-impact"] == ("breach", "new")
+    assert "Data or settings differ from it: exclude, ignore." in note
+    other["fairness"]["audit"]["settings"] = [{"name": "ignore", "value": "id"}]
+    (tmp_path / "again").mkdir()
+    found, _ = held_against(tmp_path / "again", record, other)
+    assert found["fairness.disparate-impact"] == ("warning", "known")

@@ -36,6 +36,7 @@ from trivet.wording import one_line
 
 __all__ = [
     "LEVEL",
+    "TOWARDS_ONE",
     "Share",
     "belongs_to_an_estimate",
     "difference_of_estimates",

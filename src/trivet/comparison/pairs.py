@@ -17,7 +17,7 @@ from trivet.place import Step, join, spelling
 from trivet.place_names import named_place
 from trivet.wording import one_line
 
-__all__ = ["ABSENT", "IDENTIFYING", "NEXT_FIELD", "Pair", "Parts", "pairs"]
+__all__ = ["ABSENT", "IDENTIFYING", "NEXT_FIELD", "SETTINGS", "Pair", "Parts", "pairs"]
 
 #: Fields that tell the items of a list apart, those that do so best first.
 IDENTIFYING: Final = (
@@ -49,6 +49,8 @@ IDENTIFYING: Final = (
 #: Ends a field of an item's name, in which a comma can stand as well: group=Female, Black,reference=Male.
 NEXT_FIELD: Final = re.compile(rf",(?:{'|'.join(IDENTIFYING)})=")
 _DIGEST_CHARACTERS: Final = 12
+#: List of the settings of an audit, each with its name and value.
+SETTINGS: Final = "settings"
 #: Stands for what an audit does not have, as None stands for what it could not measure.
 ABSENT: Final = object()
 
@@ -81,6 +83,12 @@ class Pair:
     def place(self) -> str:
         """The place as text."""
         return join(self.steps)
+
+    @property
+    def last(self) -> str:
+        """The last name of the place; of a setting in a list of them its own."""
+        listed = next((step.item for step in self.steps if step.name == SETTINGS and step.item), None)
+        return self.names[-1] if listed is None else listed.removeprefix("name=")
 
     @property
     def name(self) -> str:
@@ -148,6 +156,10 @@ def _of_rows(
         here = (*outer, Step(last.name, item))
         if item in old and item in new:
             yield from _of_mappings(here, (*before_in, old[item]), (*after_in, new[item]), wanted)
+        elif last.name == SETTINGS:  # one that differs from the default in one of them alone
+            one, other = old.get(item, {}), new.get(item, {})
+            values = one.get("value", ABSENT), other.get("value", ABSENT)
+            yield Pair((*here, Step("value")), *values, (*before_in, one), (*after_in, other))
         else:
             yield Pair(here, old.get(item, ABSENT), new.get(item, ABSENT), before_in, after_in)
 

@@ -15,7 +15,7 @@ from trivet.comparison.compare import (
     level_together,
     sides_text,
 )
-from trivet.comparison.judge import has_interval, judge_pair
+from trivet.comparison.judge import TOWARDS_ONE, has_interval, judge_pair
 from trivet.comparison.paired import paired_of, same_images, same_rows
 from trivet.comparison.pairs import ABSENT, Pair
 from trivet.comparison.results import BETTER, DIFFERS, NOISE, SAME, WITHIN, WORSE, Change
@@ -38,6 +38,7 @@ from trivet.place_names import named_place
 from trivet.policy import Measured, Requirement
 from trivet.policy.places import BOUNDS
 from trivet.policy.requirements import farthest, shown
+from trivet.ratios import figure_in, is_infinite
 from trivet.record import refuse_unfinished
 from trivet.verdict import LEGS, rank
 from trivet.wording import one_line, quote
@@ -165,13 +166,18 @@ class _Against:
         if after is None or before is None or before is ABSENT:
             where = "" if after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
-        paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
-        change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
-        on_same = f" on the same {'images' if pair.names[0] == 'security' else 'rows'}"
-        told = f"{_told(name, change)}{'' if paired is None else on_same}"
-        if why := self._unknown(finding, ground, pair):
-            return "new", f"{told}; {why}"
-        why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
+        if is_infinite(before) or is_infinite(after):
+            told, why = _infinitely(name, before, after)
+        else:
+            paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
+            change = judge_pair(
+                pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired
+            )
+            on_same = f" on the same {'images' if pair.names[0] == 'security' else 'rows'}"
+            told = f"{_told(name, change)}{'' if paired is None else on_same}"
+            why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
+        if unknown := self._unknown(finding, ground, pair):
+            return "new", f"{told}; {unknown}"
         return ("worse", f"{told}; {why}") if why else ("known", told)
 
     def _said_worse(self, finding: Finding, ground: Ground, pair: Pair) -> str:
@@ -321,7 +327,7 @@ class _Against:
         # The manifest of this audit may not be written yet: versions and files are compare's to tell.
         before, after = (ReadAudit("", each, {"": ""}) for each in (there.record, record))
         said = list(cautions(before, after, (), parts))
-        asked = dict.fromkeys(each.names[-1] for each in self.asked)
+        asked = dict.fromkeys(each.last for each in self.asked)
         other = bool(said) or bool(QUESTION.intersection(asked))
         said += [f"Data or settings differ from it: {', '.join(asked)}."] if asked else []
         loosened = [*self._loosened()]
@@ -412,9 +418,12 @@ def _measured(finding: Finding, ground: Ground, pair: Pair) -> _Key:
 def _found(ground: Ground, pair: Pair) -> tuple[Any, Any]:
     """Return what both audits have at a place: of an end of an interval that end, which can be unknown."""
     end = parse(ground.place)[-1].name
-    if end == pair.names[-1] or end not in BOUNDS:
-        return pair.before, pair.after
-    return pair.before_in[-1].get(end), pair.after_in[-1].get(end)
+    names = (*pair.names[:-1], end if end in BOUNDS else pair.names[-1])
+    sides = (pair.before, pair.before_in[-1]), (pair.after, pair.after_in[-1])
+    before, after = (
+        figure_in(inside, names, value if names == pair.names else inside.get(end)) for value, inside in sides
+    )
+    return before, after
 
 
 def _told(name: str, change: Change) -> str:
@@ -426,6 +435,14 @@ def _told(name: str, change: Change) -> str:
     if change.difference_low is not None or change.difference_high is not None:
         told += f", a difference of {difference_text(change)}"
     return told
+
+
+def _infinitely(name: str, before: float, after: float) -> tuple[str, str]:
+    """Say of two ratios, one at least infinite, which they are, and whether that is worse."""
+    if before == after:
+        return f"{name} is {shown(after)}", ""
+    worse = TOWARDS_ONE.badness(after) > TOWARDS_ONE.badness(before)
+    return f"{name} was {shown(before)} and is {shown(after)}", "it is worse" if worse else ""
 
 
 def _worse(ground: Ground, pair: Pair, change: Change) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from trivet.comparison.judge import is_asked, is_number
-from trivet.comparison.pairs import ABSENT, Pair, pairs
+from trivet.comparison.pairs import ABSENT, SETTINGS, Pair, pairs
 from trivet.findings.finding import Finding
 from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT
 from trivet.place import find, parent
@@ -267,6 +267,7 @@ QUESTION: Final = frozenset(
     {
         *("label", "positive", "negative", "reference", "favourable", "weight", "strata", "cluster"),
         *("four_fifths", "difference_band", "level", "epsilon", "delta", "adjacency", "claim", "unit"),
+        *("score_range", "exclude", "bins", "one_hot", "privileged"),
     }
 )
 #: How a setting lets more pass than before: by being larger, smaller, or another one.
@@ -317,8 +318,10 @@ def other_question(settings: Iterable[Pair], pair: Pair) -> str:
     """Say by which setting a figure answers another question, or is held to a looser bound; empty by none."""
     around = pair.steps[:-1]
     for each in settings:
-        inside = each.steps[:-1] == around[: len(each.steps) - 1]
-        asks = each.names[-1] in QUESTION and each.names not in _TARGETS
+        listed = SETTINGS in each.names[:-1] and each.steps[-2].item is not None
+        part = each.steps[: -2 if listed else -1]
+        inside = part == around[: len(part)]
+        asks = each.last in QUESTION and each.names not in _TARGETS
         if each.place != pair.place and ((inside and asks) or _lets_pass(_BUDGETS, each, pair)):
             return _told(each)
     return ""
@@ -369,4 +372,4 @@ def _number(value: Any) -> float | None:
 
 def _told(setting: Pair) -> str:
     sides = (shown(None if side is ABSENT else side) for side in (setting.before, setting.after))
-    return f"{setting.names[-1].replace('_', ' ')} {' there and '.join(sides)} here"
+    return f"{setting.last.replace('_', ' ')} {' there and '.join(sides)} here"

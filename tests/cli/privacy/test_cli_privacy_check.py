@@ -93,3 +93,17 @@ def test_many_columns_are_shown_in_part(trivet, tmp_path):
     assert "200 more columns are in --json" in done.out
     assert "c_99 " in done.out
     assert "c_100" not in done.out
+
+
+def test_a_release_looks_first_unless_it_is_not_to(trivet, tmp_path):
+    (tmp_path / "t.csv").write_text('name,age\n"Bob,33\n' + "p,30\n" * 30, encoding="utf-8")
+    trivet("privacy", "ledger", "budget.db", "--create", "--epsilon", "1", cwd=tmp_path)
+    asked = ("t.csv", "--query", "count", "--epsilon", "1", "--ledger", "budget.db")
+    refused = trivet("privacy", "release", *asked, cwd=tmp_path)
+    assert (refused.code, refused.out) == (3, "")
+    assert "nothing was charged: 1 line with a quotation mark that lacks its second" in refused.err
+    checked = trivet("privacy", "check", "t.csv", cwd=tmp_path)
+    assert checked.out.endswith("next, once it is corrected: trivet privacy check t.csv\n")
+    done = trivet("privacy", "release", *asked, "--no-check", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "charged: epsilon 1" in done.out

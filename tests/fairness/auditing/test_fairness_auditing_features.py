@@ -56,6 +56,16 @@ def noisy(_rng, _label, skill, _sex):
     return np.round(skill, 2)
 
 
+def test_a_score_with_a_cut_of_its_own_for_each_group_tells_the_prediction():
+    cuts = np.where(np.arange(ROWS) % 2, 1.2, -0.7)
+    chosen = (table({}).rows.features.values[:, 1] > cuts).astype(int)
+    noise = {"noise": lambda rng, *_: rng.normal(size=ROWS)}
+    assert telling_columns(table(noise, predictions=chosen), seed=0).prediction == ("skill",)
+    # Where the group alone tells it, no column beside it is said to.
+    predicted = table(noise, predictions=np.arange(ROWS) % 2)
+    assert telling_columns(predicted, seed=0).prediction == ()
+
+
 def test_the_score_of_a_model_does_not_explain_the_model():
     lots = np.random.default_rng(5).random(ROWS)
     skilled = table({}).rows.features.values[:, 1]

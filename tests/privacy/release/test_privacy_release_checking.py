@@ -269,3 +269,51 @@ def test_a_result_shows_itself_and_its_columns(tmp_path):
     assert found.to_dict()["columns"][1]["cells"] == (
         {"kind": "numbers with a decimal comma", "cells": 300, "example": "1000,50"},
     )
+
+
+#: A file, and a question that its reading leaves in doubt.
+DOUBTFUL = {
+    "comma": (b"name,age\n" + b"p,30\n" * 30 + b'"Bob,33\n' + b'24" screen,40\n', {"query": "count"}),
+    "semicolon": (b"name;age\r\n" + b"p;30\r\n" * 30 + b'"Bob;33\r\n', {"query": "count"}),
+    "tab": (b"name\tage\n" + b"p\t30\n" * 30 + b'B "o" b\t"33\n', {"query": "count"}),
+    "cell of two lines": (b"name,note\n" + b"p,q\n" * 30 + b'r,"two\nlines"\n', {"query": "count"}),
+    "ragged": (FILES["ragged"], {"query": "count"}),
+    "latin1": (FILES["latin1"], {"query": "count"}),
+    "decimals": (
+        FILES["decimal-comma"],
+        {"query": "sum", "column": "income", "bounds": (0, 9), "missing": 0},
+    ),
+    "dates": (FILES["dates-day-first"], {"query": "count", "where": "month(d) = '2024-06'"}),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_a_release_that_checks_is_not_charged_for_what_may_be_read_wrongly(tmp_path, name):
+    content, asked = DOUBTFUL[name]
+    table = tmp_path / "t.csv"
+    table.write_bytes(content)
+    book = create_ledger(tmp_path / "l.db", epsilon="1")
+    asked = {**asked, "epsilon": "0.5", "ledger": book}
+    with pytest.raises(DataError, match=r"may not be read as it is meant, so nothing was charged: .*check"):
+        release(table, check=True, **asked)
+    assert book.state().entries == ()
+    # Without, no row decides on whether there is an answer.
+    assert release(table, **asked).receipt.entry == book.state().entries[0].id
+
+
+def test_a_check_looks_at_the_columns_of_the_question_and_takes_words_among_numbers_for_missing(tmp_path):
+    table = write_lines(tmp_path, "age;pay", *(f"{i};1,5" for i in range(20)), "many;1,5")
+    book = create_ledger(tmp_path / "l.db", epsilon="1")
+    asked = {"query": "sum", "bounds": (0, 99), "missing": 0, "epsilon": "0.2", "ledger": book, "check": True}
+    release(table, column="age", **asked)
+    with pytest.raises(DataError, match=r"pay: 21 of 21 cells .* --decimal comma reads them all"):
+        release(table, column="pay", **asked)
+    release(table, column="pay", reading=Reading(decimal="comma"), **asked)
+    assert len(book.state().entries) == 2
+
+
+def test_what_the_ledger_refuses_is_refused_before_a_row_is_looked_at(tmp_path):
+    table = write(tmp_path, "ragged")
+    book = create_ledger(tmp_path / "l.db", epsilon="0.1")
+    with pytest.raises(UsageError, match="the ledger refuses"):
+        release(table, query="count", epsilon="1", ledger=book, check=True)

@@ -17,7 +17,7 @@ __all__ = ["check", "listed"]
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trivet.privacy.releases.checking import CheckFinding, ColumnCheck, TableCheck
+    from trivet.privacy.releases.checking import ColumnCheck, TableCheck
 
 #: Kinds of cells and columns shown on the terminal; --json has all.
 SHOWN_KINDS = 3
@@ -81,13 +81,14 @@ def _print_check(found: "TableCheck", console: "Console") -> None:
     _print_columns(found.columns, console)
     console.print()
     for finding in found.findings:
-        console.print(marked("bad", one_line(_said(finding), limit=SHOWN_CHARACTERS)))
+        console.print(marked("bad", one_line(finding.words, limit=SHOWN_CHARACTERS)))
     for note in found.notes:
         console.print(marked("note", one_line(note, limit=SHOWN_CHARACTERS)))
     if found.reads_as_is:
         console.print(marked("good", "A release reads all of it as it is."))
     console.print("Bounds and categories must not come from the data, so none are shown.")
-    console.print(escape(f"next: {found.command}"))
+    again = found.command.startswith("trivet privacy check")
+    console.print(escape(f"next{', once it is corrected' * again}: {found.command}"))
 
 
 def _print_columns(columns: "tuple[ColumnCheck, ...]", console: "Console") -> None:
@@ -110,10 +111,3 @@ def _distinct(column: "ColumnCheck") -> str:
     if column.holds == "something else":
         return "-"
     return "many" if column.distinct is None else f"{column.distinct:,}"
-
-
-def _said(finding: "CheckFinding") -> str:
-    where = "" if finding.column is None else f"{one_line(finding.column)}: "
-    lines = ", ".join(f"{number:,}" for number in finding.lines)
-    first = f" (first in {lines})" if lines else ""
-    return f"{where}{finding.problem}{first}. {finding.remedy[0].upper()}{finding.remedy[1:]}."

@@ -65,12 +65,13 @@ def release(
     non_negative: bool = False,
     reading: Annotated[Mapping[str, Any], Reading],
     dry_run: bool = False,
+    check: bool = True,
     json: Json = False,
 ) -> int:
     """Answer a query with noise, or all of a plan, after charging the ledger for it.
 
-    An error before the charge reveals nothing of the rows; a CSV cell that is not a number, in a numeric
-    column, counts as missing.
+    Lines and cells of the table are looked at first: what may not be read as it is meant is refused, and
+    nothing is charged. A CSV cell that is not a number, in a numeric column, counts as missing.
 
     Parameters
     ----------
@@ -128,6 +129,9 @@ def release(
         Make counts whole and at least 0 afterwards, those of groups with their sum kept.
     dry_run
         With --plan: say prices and noise, and charge nothing.
+    check
+        Look at the table first, as `trivet privacy check` does. That it is refused then depends on the rows;
+        --no-check is for where whoever asks sees what the command says, and for what is meant as it is.
     """
     from trivet.privacy.releases import releasing  # noqa: PLC0415 - loads DuckDB and OpenDP
 
@@ -144,6 +148,7 @@ def release(
                 settings,
                 ledger=ledger,
                 charge=not dry_run,
+                check=check,
                 progress=lambda words: progress("release", words, None),
             )
         if json:
@@ -179,6 +184,7 @@ def release(
         within=within,
         non_negative=non_negative,
         reading=Reading(**reading),
+        check=check,
     )
     if json:
         print_json(asdict(answer))

@@ -199,8 +199,8 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         yield Caution(
             "tells the prediction",
             f"{_alone(telling.prediction)} the prediction almost always (an area under the ROC curve of "
-            f"{LEAKING_AUC} or more): {is_it} this model's score, or made from it? "
-            f"{left(telling.prediction)}",
+            f"{LEAKING_AUC} or more, over all rows or within groups): {is_it} this model's score, or made "
+            f"from it? {left(telling.prediction)}",
         )
     if telling.keys:
         yield Caution("key", f"{listed(telling.keys)}: a value of its own in every row. {left(telling.keys)}")

@@ -110,6 +110,7 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
     drawn = choose_rows(len(predicted.places), _MOST_ROWS, seed=seed)
     looked_at = rows.features.take(predicted.places[drawn])
     labels, predictions = rows.labels[predicted.places[drawn]], predicted.predictions[drawn]
+    groups = rows.groups[predicted.places[drawn]].astype(np.float64)
     targets = {"label": labels} if len(predicted.fitted) else {"label": labels, "prediction": predictions}
     found: dict[str, list[str]] = {"label": [], "prediction": []}
     for place in others:
@@ -117,24 +118,45 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
             continue
         encoded, _ = encode_columns(looked_at.only([place]))
         for name, target in targets.items():
-            if _tells(encoded, target, seed=seed, by_errors=name == "label"):
+            # A score with a cut of its own for each group tells the prediction within groups alone.
+            within = None if name == "label" else groups
+            if _tells(encoded, target, seed=seed, by_errors=name == "label", within=within):
                 found[name].append(rows.features.names[place])
     return TellingColumns(
         tuple(found["label"]), tuple(found["prediction"]), tuple(rows.features.names[place] for place in keys)
     )
 
 
-def _tells(column: NDArray[np.float64], target: NDArray[np.int64], *, seed: int, by_errors: bool) -> bool:
+def _tells(
+    column: NDArray[np.float64],
+    target: NDArray[np.int64],
+    *,
+    seed: int,
+    by_errors: bool,
+    within: NDArray[np.float64] | None = None,
+) -> bool:
+    """Tell whether a column, alone or `within` groups that do not, ranks a target almost without error."""
     rarer = int(np.bincount(target, minlength=2).min())
     if rarer < _FOLDS:
         return False
-    tree: Any = DecisionTreeClassifier(max_leaf_nodes=32, min_samples_leaf=10, random_state=seed)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    told = np.asarray(cross_val_predict(tree, column, target, cv=folds, method="predict_proba"))[:, 1]
+    told = _told_by(column, target, seed=seed)
     if roc_auc_score(target, told) >= LEAKING_AUC:
         return True
+    if within is not None and len(np.unique(within)) > 1:
+        given = np.column_stack([column, within])
+        if roc_auc_score(target, _told_by(given, target, seed=seed)) < LEAKING_AUC:
+            return False
+        groups = _told_by(within[:, np.newaxis], target, seed=seed)
+        return bool(roc_auc_score(target, groups) < LEAKING_AUC)
     errors = int(((told >= 0.5) != target).sum())  # noqa: PLR2004 - the likelier label
     return by_errors and errors <= (1 - LEAKING_SHARE) * rarer
+
+
+def _told_by(columns: NDArray[np.float64], target: NDArray[np.int64], *, seed: int) -> NDArray[np.float64]:
+    """Return the probability of each row by a small tree that was grown on others."""
+    tree: Any = DecisionTreeClassifier(max_leaf_nodes=32, min_samples_leaf=10, random_state=seed)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    return np.asarray(cross_val_predict(tree, columns, target, cv=folds, method="predict_proba"))[:, 1]
 
 
 def _is_key(features: Features, place: int, rows: NDArray[np.int64]) -> bool:

@@ -26,11 +26,11 @@ from trivet.tables.cell_kinds import CellKind
 from trivet.tables.csv_lines import LineNote
 from trivet.tables.dates import moment_sql
 from trivet.tables.numbers import number_sql
-from trivet.tables.opening import Kind, Table, find_column, open_table
+from trivet.tables.opening import Column, Kind, Table, find_column, open_table
 from trivet.tables.settings import AS_USUAL, Reading
 from trivet.wording import one_line, quote
 
-__all__ = ["CellCount", "CheckFinding", "ColumnCheck", "Reading", "TableCheck", "check_table"]
+__all__ = ["CellCount", "CheckFinding", "ColumnCheck", "Reading", "TableCheck", "check_table", "require_read"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,14 @@ class CheckFinding:
     rows: int | None
     lines: tuple[int, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """All of it in two sentences."""
+        where = "" if self.column is None else f"{one_line(self.column)}: "
+        lines = ", ".join(f"{number:,}" for number in self.lines)
+        first = f" (first in {lines})" if lines else ""
+        return f"{where}{self.problem}{first}. {self.remedy[0].upper()}{self.remedy[1:]}."
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TableCheck(
@@ -113,7 +121,7 @@ class TableCheck(
     findings : Rows and cells that need an option, or are lost.
     notes : Other remarks.
     options : Options that read the table correctly; empty where none is needed.
-    command : The next command to type.
+    command : The next command to type; a second check, once the table is corrected, where no option helps.
     """
 
     reads_as_is: bool
@@ -169,21 +177,10 @@ def check_table(
     with open_table(table, by_line=True, reading=reading) as opened:
         chosen = tuple(find_column(opened.columns, each) for each in columns) or opened.columns
         selection = EVERY_ROW if where is None else select_rows(where, opened.columns)
-        surveyed, lines = survey_columns(opened, chosen)
-        found = _measured(opened, surveyed, selection)
+        looked = _look(table, opened, chosen, selection, reading)
         opened.require_unchanged()
-    wanted, notes = better_reading(reading, surveyed, lines, opened.delimiter)
-    better = found
-    if wanted != reading:
-        with open_table(table, by_line=True, reading=wanted) as again:
-            chosen = tuple(find_column(again.columns, each.column.name) for each in surveyed)
-            columns_again = [each.of(column) for each, column in zip(surveyed, chosen, strict=True)]
-            better = _measured(again, columns_again, EVERY_ROW)
-    findings = [
-        *_unreadable(found),
-        *_lost(surveyed, found, better, reading, wanted),
-        *_of_lines(lines, wanted),
-    ]
+    surveyed, lines, found = looked.columns, looked.lines, looked.found
+    findings, wanted, notes = looked.findings, looked.wanted, looked.notes
     notes += [note for each in surveyed if (note := unit_note(each)) is not None]
     return TableCheck(
         reads_as_is=not findings,
@@ -197,8 +194,72 @@ def check_table(
         findings=tuple(findings),
         notes=(*_line_notes(lines), *notes),
         options=wanted.options,
-        command=_command(table, surveyed if columns else (), where, wanted),
+        command=_command(
+            table,
+            surveyed if columns else (),
+            where,
+            wanted,
+            mend=bool(looked.doubtful) and wanted == reading,
+        ),
     )
+
+
+def require_read(
+    table: str | Path, opened: Table, columns: Sequence[Column], reading: Reading | None
+) -> None:
+    """Refuse a table of which a question would read lines or cells otherwise than they seem to be meant."""
+    chosen = tuple(column for column in opened.columns if column.sql in {each.sql for each in columns})
+    looked = _look(table, opened, chosen, EVERY_ROW, reading or AS_USUAL)
+    found = looked.doubtful
+    if found:
+        more = f" {len(found) - 1} more by `trivet privacy check`." if len(found) > 1 else ""
+        raise DataError(
+            f"{quote(opened.name)} may not be read as it is meant, so nothing was charged: {found[0].words}"
+            f"{more} This is for the owner of the table alone, since it depends on the rows; --no-check "
+            "releases it as it is read."
+        )
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A table as it was read, the reading that its cells speak for, and what is lost without it."""
+
+    columns: list[ColumnSurvey]
+    lines: Lines
+    found: "_Measured"
+    wanted: Reading
+    findings: list[CheckFinding]
+    notes: list[str]
+
+    @property
+    def doubtful(self) -> list[CheckFinding]:
+        """Findings that a release is not charged for: all but words among numbers, which `missing` is for."""
+        words = {
+            each.column.name: each.kinds[CellKind.TEXT]
+            for each in self.columns
+            if each.holds in ("numbers", "dates")
+        }
+        return [each for each in self.findings if each.column is None or each.rows != words.get(each.column)]
+
+
+def _look(
+    table: str | Path, opened: Table, chosen: Sequence[Column], selection: Selection, reading: Reading
+) -> _Looked:
+    surveyed, lines = survey_columns(opened, chosen)
+    found = _measured(opened, surveyed, selection)
+    wanted, notes = better_reading(reading, surveyed, lines, opened.delimiter)
+    better = found
+    if wanted != reading:
+        with open_table(table, by_line=True, reading=wanted) as again:
+            chosen = tuple(find_column(again.columns, each.column.name) for each in surveyed)
+            columns_again = [each.of(column) for each, column in zip(surveyed, chosen, strict=True)]
+            better = _measured(again, columns_again, EVERY_ROW)
+    findings = [
+        *_unreadable(found),
+        *_lost(surveyed, found, better, reading, wanted),
+        *_of_lines(lines, wanted),
+    ]
+    return _Looked(surveyed, lines, found, wanted, findings, notes)
 
 
 @dataclass
@@ -388,7 +449,11 @@ def _line_ends(lines: Lines, rows: int | None) -> str:
     return "LF" if not returns else "CRLF" if returns == rows else "both"
 
 
-def _command(table: str | Path, named: Sequence[ColumnSurvey], where: str | None, wanted: Reading) -> str:
+def _command(
+    table: str | Path, named: Sequence[ColumnSurvey], where: str | None, wanted: Reading, *, mend: bool
+) -> str:
+    if mend:
+        return one_line(shlex.join(["trivet", "privacy", "check", str(table), *wanted.options]), limit=2_000)
     asked = ["--query", "count"]
     if len(named) == 1 and named[0].holds == "numbers":
         asked = ["--query", "mean", "--column", named[0].column.name, "--bounds", "LOWER,UPPER"]

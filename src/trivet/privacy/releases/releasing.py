@@ -28,6 +28,7 @@ from trivet.privacy.releases.answers import (
     threshold_of,
 )
 from trivet.privacy.releases.charges import Budget, Charge, spent_of
+from trivet.privacy.releases.checking import require_read
 from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger, table_of
 from trivet.privacy.releases.noise import (
     EXPONENTIAL,
@@ -94,6 +95,7 @@ def release(
     within: str | None = None,
     non_negative: bool = False,
     reading: Reading | None = None,
+    check: bool = False,
 ) -> Release:
     """Answer a question about a table with noise, after a ledger was charged for it.
 
@@ -150,6 +152,10 @@ def release(
         Make noisy counts whole numbers of at least 0 afterwards, those of groups with their sum kept.
     reading
         How the cells of a CSV file are read; None reads decimal points, UTF-8 and ISO dates.
+    check
+        Look first, as `check_table` does, and refuse before the charge where lines or cells of the
+        question may not be read as they are meant. That it refuses depends on the rows: it is for their
+        owner alone, and must not be seen by whoever asks.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def release(
     UsageError
         If the question cannot be answered or the ledger refuses it; nothing was charged.
     DataError
-        If the ledger or the table cannot be used.
+        If the ledger or the table cannot be used, or a check finds something.
 
     Notes
     -----
@@ -189,7 +195,7 @@ def release(
         non_negative=non_negative,
     )
     priced = Priced(question, epsilon=epsilon, delta=delta, rho=rho)
-    (answered,) = release_all(table, (priced,), ledger=ledger, reading=reading)
+    (answered,) = release_all(table, (priced,), ledger=ledger, reading=reading, check=check)
     return answered
 
 
@@ -210,13 +216,14 @@ def release_all(
     *,
     ledger: str | Path | Ledger,
     reading: Reading | None = None,
+    check: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Release, ...]:
     """Answer several questions about a table: all are checked first, and charged together or not at all.
 
     Parameters
     ----------
-    table, ledger, reading
+    table, ledger, reading, check
         As in `release`.
     asked
         Questions and their prices.
@@ -239,6 +246,9 @@ def release_all(
     with open_table(table, by_line=True, reading=reading) as opened:
         ready = tuple(_ready(each, _prepared(each.question, opened, book), opened) for each in asked)
         wanted = _charged(ready, opened, _fingerprint(opened, book))
+        if check:
+            book.require_room(wanted)
+            _require_read(table, opened, ready, reading)
         return _answered(ready, wanted, opened, book, reading, progress)
 
 
@@ -248,6 +258,7 @@ def release_plan(
     *,
     ledger: str | Path | Ledger,
     charge: bool = True,
+    check: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Releases:
     """Give each of several questions its share of a budget, charge all together, and answer them.
@@ -257,7 +268,7 @@ def release_plan(
 
     Parameters
     ----------
-    table, ledger, progress
+    table, ledger, check, progress
         As in `release_all`.
     settings
         The budget, the questions, and the noise that they get.
@@ -302,6 +313,9 @@ def release_plan(
         )
         wanted = _charged(ready, opened, rows)
         if charge:
+            if check:
+                book.require_room(wanted)
+                _require_read(table, opened, ready, settings.reading)
             answers = _answered(ready, wanted, opened, book, settings.reading, progress)
         else:
             book.require_room(wanted)
@@ -326,6 +340,11 @@ def release_plan(
         ),
         releases=answers,
     )
+
+
+def _require_read(table: str | Path, opened: Table, ready: Sequence[_Ready], reading: Reading | None) -> None:
+    """Look at the lines, and at the columns that the questions are of."""
+    require_read(table, opened, [column for each in ready for column in each.prepared.columns], reading)
 
 
 @contextlib.contextmanager
