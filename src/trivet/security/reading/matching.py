@@ -146,7 +146,7 @@ def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
             yield place, value, _Script(state) if value.name.startswith(SCRIPTED) else state
             if value.name.startswith(SCRIPTED) or _registered(value):
                 continue
-        inside = _inside(value)
+        inside = _inside(value, seen)
         named = {key: each for key, each in inside.items() if type(key) is str}
         if any(type(each) is LazyTensor for each in named.values()):
             yield place, value, named
@@ -157,13 +157,17 @@ def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
                 waiting.append((_joined(place, key), each, depth + 1))
 
 
-def _inside(value: Any) -> Mapping[Any, Any]:
-    """Return what a value holds by its names, a list or tuple by its positions."""
+def _inside(value: Any, seen: set[int] | None = None) -> Mapping[Any, Any]:
+    """Return what a value holds by its names, or by its positions; of an object nothing that was `seen`."""
     if isinstance(value, Opaque):
-        parts = (value.arguments, value.state, value.items)
-        return {
-            key: each for part in parts if not isinstance(part, Opaque) for key, each in _inside(part).items()
-        }
+        parts = [
+            part
+            for part in (value.arguments, value.state, value.items)
+            if not isinstance(part, Opaque) and (seen is None or id(part) not in seen)
+        ]
+        if seen is not None:
+            seen.update(map(id, parts))
+        return {key: each for part in parts for key, each in _inside(part).items()}
     held = value
     if isinstance(held, list | tuple):
         pairs = all(type(each) is tuple and len(each) == 2 and type(each[0]) is str for each in held)  # noqa: PLR2004
