@@ -87,6 +87,9 @@ REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 LONG_SHAPE = b"\x80\x02" + REBUILD + b"q\x000" + STORAGE + b"q\x010]q\x02(" + b"K\x00" * 100_000 + b"e0"
 LONG_SHAPE += b"(h\x01K\x00h\x02h\x02\x89tq\x030]" + b"h\x00h\x03Ra" * 30_000 + b"."
 MANY_PARTS = b"\x80\x02(" + b"K\x00" * 100_000 + b"tq\x000]" + b"ctorch\nSize\nh\x00Ra" * 10_000 + b"."
+MANY_OBJECTS = (
+    b"\x80\x02(" + b"K\x00" * 60_000 + b"tq\x000cnet\nNet\nq\x010](" + b"h\x01h\x00\x81" * 30_000 + b"e."
+)
 ONE_HASH = b"\x80\x02}(" + b"".join(integer(n * (2**61 - 1)) + b"N" for n in range(1, 100_000)) + b"u."
 
 #: A module that holds the one before it twice, forty times: all paths through them are 2^40.
@@ -116,6 +119,7 @@ REFUSED = "could run code"
 NO_CHECKPOINT = "not a PyTorch checkpoint"
 NO_STATE = "is not a state dict"
 NO_FIT = "does not fit the architecture mnist-cnn"
+TWO = {"model": state(), "net": state(fc2__0__bias=torch.ones(10))}
 ENORMOUS = torch.zeros(1).expand(10**6, 10**6)
 
 CASES = [
@@ -148,6 +152,7 @@ CASES = [
     Case("an empty file", raw(b""), "is an empty file; copy or download it again"),
     Case("a shape as long as a book", zipped(LONG_SHAPE), "more than 64 axes"),
     Case("a call with very many arguments", zipped(MANY_PARTS), "with 100000 arguments"),
+    Case("objects that share very many arguments", zipped(MANY_OBJECTS), NO_STATE),
     Case("keys that all have one hash", zipped(ONE_HASH), NO_STATE),
     Case("a picture", raw(b"\x89PNG\r\n\x1a\n" + bytes(100)), NO_CHECKPOINT),
     Case("modules within modules", zipped(MODULES), NO_STATE),
@@ -155,7 +160,7 @@ CASES = [
     Case("a page", raw(b"<!DOCTYPE html><title>404</title>"), NO_CHECKPOINT),
     Case("a file a hundred times too large", sparse, "at most 20.3 MiB are read"),
     Case("a list", saved([torch.zeros(2)]), "holds a list that is not a state dict"),
-    Case("two state dicts", saved({"model": state(), "net": state()}), "under 'model' and 'net'"),
+    Case("two state dicts", saved(TWO), "under 'model' and 'net'"),
     Case("a missing layer", saved({"conv1.0.weight": torch.zeros(16, 1, 5, 5)}), "conv1.0.bias is missing"),
     Case(
         "another number of classes",

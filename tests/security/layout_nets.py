@@ -1,6 +1,8 @@
 """A network whose weights are saved in every layout, and others that hold it or differ in a layer."""
 
 import enum
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -49,6 +51,25 @@ class Indexed(nn.Module):
 
     def forward(self, inputs):
         return self.classifier(inputs.flatten(1)[:, self.order])
+
+
+class Saved(NamedTuple):
+    """What a training saves, in order."""
+
+    network: Any
+    optimiser: Any
+
+
+@dataclass
+class Run:
+    """What a training saves, by name."""
+
+    network: Any
+    loss: torch.Tensor
+
+
+class Steps(list):
+    """Everything that a training saved, one after the other."""
 
 
 class Bag(dict):

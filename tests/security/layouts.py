@@ -30,7 +30,7 @@ import numpy as np
 import safetensors.torch
 import torch
 from keras_files import SAME, of_keras_2, of_keras_3, written
-from layout_nets import Bag, Colour, Indexed, Lazy, Tagged, Tied, trained
+from layout_nets import Bag, Colour, Indexed, Lazy, Run, Saved, Steps, Tagged, Tied, trained
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 from torch.optim.swa_utils import AveragedModel
@@ -103,8 +103,21 @@ def renamed(prefix, state=STATE):
     return {prefix + name: value for name, value in state.items()}
 
 
-def below(prefix):
-    return {name.removeprefix(prefix): value for name, value in STATE.items() if name.startswith(prefix)}
+def copied(state):
+    return {name: value.clone() for name, value in state.items()}
+
+
+def with_head(trunk, head):
+    """Return the classifier beside the rest of a network, each under another prefix."""
+    return {**renamed(trunk, below("", but="classifier.")), **renamed(head, below("classifier."))}
+
+
+def below(prefix, but=None):
+    return {
+        name.removeprefix(prefix): value
+        for name, value in STATE.items()
+        if name.startswith(prefix) and not (but and name.startswith(but))
+    }
 
 
 def counted(convert):
@@ -380,6 +393,11 @@ SAVED = [
     ("a prefix of one part, `model.`", renamed("model.")),
     ("a prefix of several parts, `a.b.c.`", renamed("a.b.c.")),
     ("a prefix, and tensors of other parts", {**renamed("model."), "head.weight": torch.ones(3)}),
+    ("a trunk and a head, under prefixes of their own", with_head("backbone.", "head.1.")),
+    (
+        "a trunk and a head, with a second head",
+        {**with_head("backbone.", "head."), "aux.weight": torch.ones(3)},
+    ),
     ("`module.`, of DataParallel", renamed("module.")),
     ("`_orig_mod.`, of torch.compile", renamed("_orig_mod.")),
     ("both, one within the other", renamed("module._orig_mod.module.")),
@@ -395,6 +413,10 @@ SAVED = [
     ("deep inside dictionaries", {"run": {"best": {"network": STATE}}, "history": [1, 2]}),
     ("a list with one state dict", [STATE]),
     ("a tuple of a state dict and an epoch", (STATE, 3)),
+    ("a named tuple of a state dict and an optimiser", Saved(STATE, OPTIMISER.state_dict())),
+    ("a dataclass of a state dict and a loss", Run(STATE, torch.ones(1))),
+    ("a list of the author's own class", Steps([STATE, OPTIMISER.state_dict()])),
+    ("a queue of a module and an epoch", collections.deque([NETWORK, 3])),
     ("a generator and a discriminator", {"G": {"net.0.weight": torch.ones(4, 4)}, "D": STATE}),
     (
         "of Lightning",
@@ -504,6 +526,8 @@ SAVED = [
     ("a layer under weight normalisation", fused),
     ("a layer under pruning", pruned),
     ("two networks that fit", {"state_dict": OTHER, "state_dict_ema": STATE}),
+    ("two equal copies of a network", {"model": STATE, "ema": copied(STATE)}),
+    ("two equal copies under two prefixes", renamed("net.") | renamed("ema.", copied(STATE))),
     ("teacher and student", renamed("teacher.", OTHER) | renamed("student.")),
     ("a call of os.system", harmful),
 ]
@@ -689,6 +713,7 @@ EXCEPTIONS = {
         "one flat parameter, of FSDP's sharded state",
     ),
     "the tensors are other than the layers of the architecture": (
+        "a trunk and a head, with a second head",
         "a layer too many",
         "a layer of another size",
         "a LoRA adapter without its network",

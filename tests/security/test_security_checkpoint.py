@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 
@@ -8,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from trivet.errors import CheckpointError, UsageError
+from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security import build_architecture, load_checkpoint, load_demo_checkpoint, load_from_archive
 
 
@@ -201,6 +202,35 @@ def test_weights_of_a_network_of_the_user_s_own(tmp_path, monkeypatch, name):
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     with pytest.raises(UsageError, match="does not say which images it takes"):
         load_checkpoint(tmp_path / name, architecture=architecture)
+
+
+def test_grey_images_for_a_colour_network_name_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    architecture = write_network(tmp_path, "own_coloured")
+    torch.save({"1.weight": torch.ones(2, 12), "1.bias": torch.ones(2)}, tmp_path / "a.pth")
+    with pytest.raises(DataError, match=r"shape \(3, 2, 2\).*are \(1, 2, 2\); make grey images .* --rgb"):
+        load_checkpoint(tmp_path / "a.pth", architecture=architecture, input_shape=(1, 2, 2), classes=2)
+    with pytest.raises(CheckpointError, match="cannot classify images") as other:
+        load_checkpoint(tmp_path / "a.pth", architecture=architecture, input_shape=(1, 3, 3), classes=2)
+    assert "--rgb" not in str(other.value)
+
+
+def test_images_of_another_size_name_the_way_out(tmp_path):
+    torch.save(build_architecture("small-resnet").state_dict(), tmp_path / "a.pth")
+    for shape, ways in (
+        ((1, 28, 28), "make grey images colour ones with --rgb (rgb in audit.toml) and scale them with"),
+        ((3, 28, 28), "(3, 28, 28); scale them with --resize 32x32 (resize in audit.toml)."),
+    ):
+        with pytest.raises(DataError, match=re.escape(ways)):
+            load_checkpoint(tmp_path / "a.pth", architecture="small-resnet", input_shape=shape, classes=10)
+
+
+def test_timm_s_network_of_colour_images_is_not_built_for_grey_ones(tmp_path):
+    timm = pytest.importorskip("timm", reason="the extra timm is not installed")
+    network = timm.create_model("resnet10t", num_classes=4)
+    torch.save(network.state_dict(), tmp_path / "a.pth")
+    with pytest.raises(DataError, match="make grey images colour ones with --rgb"):
+        load_checkpoint(tmp_path / "a.pth", architecture="timm:resnet10t", input_shape=(1, 32, 32), classes=4)
 
 
 def test_weights_alone_need_an_architecture(tmp_path, state):

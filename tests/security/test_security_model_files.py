@@ -1,11 +1,13 @@
 import gzip
 import io
+import json
 import os
 import socket
 import zipfile
 
 import pytest
 import torch
+from test_security_parts import graph
 
 from trivet.errors import DataError
 from trivet.security.scanning.files import find_models
@@ -128,6 +130,22 @@ def test_what_nobody_can_tell_counts_as_a_checkpoint(folder, content):
 def test_a_name_that_promises_a_checkpoint_is_believed(folder, content):
     (folder / "w.safetensors").write_bytes(content)
     assert found(folder) == {"w.safetensors": None}
+
+
+def test_the_parts_of_a_checkpoint_count_with_what_names_them(folder):
+    shards = [f"m-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    fill(folder, *shards, "g.onnx.data", "hidden.pth", "m-00003-of-00003.safetensors")
+    (folder / "m.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": shards[0], "b": shards[1], "c": "hidden.pth"}})
+    )
+    (folder / "g.onnx.data").write_bytes(bytes(range(256)))
+    graph(folder, "g.onnx.data", "hidden.pth")
+    whole = "m.safetensors.index.json"
+    assert list(found(folder)) == ["g.onnx", "hidden.pth", "m-00003-of-00003.safetensors", whole]
+    assert skipped(folder) == {
+        "g.onnx.data": "a part of g.onnx",
+        **dict.fromkeys(shards, f"a part of {whole}"),
+    }
 
 
 def test_folders_of_version_control_are_listed_and_not_entered(folder):

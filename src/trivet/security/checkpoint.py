@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from trivet.errors import CheckpointError, DataError, UsageError
+from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security.adapting import adapt, guarded
 from trivet.security.device import find_device, on_device
 from trivet.security.networks import (
     FOLDER,
     FOLDER_FILES,
+    TIMM,
     Classifier,
     build_architecture,
     build_network,
@@ -28,7 +29,7 @@ from trivet.security.networks import (
     without_auxiliary,
 )
 from trivet.security.reading.archive import LIMITS, ask_for_member
-from trivet.security.reading.onnx import Program, arranged, read_onnx
+from trivet.security.reading.onnx import Program, Sizes, arranged, read_onnx
 from trivet.security.reading.parts import ONNX, file_sha256, find_parts
 from trivet.security.reading.weights import EXTRACTED
 from trivet.security.results import CheckpointInfo
@@ -371,15 +372,18 @@ def _load(
         _refuse_broken(network.state_dict(), name)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     else:
-        network = build_network(kind, input_shape=input_shape, classes=classes)
-        _settle(network, kind, input_shape)
+
+        def filled(shape: Shape | None) -> tuple[nn.Module, tuple[str, ...]]:
+            network = build_network(kind, input_shape=shape, classes=classes)
+            _settle(network, kind, shape)
+            return network, _fill(network, child, path, name, kind, state_key, mapping)
+
         try:
-            loading = _fill(network, child, path, name, kind, state_key, mapping)
+            network, loading = filled(input_shape)
         except CheckpointError:
-            if not without_auxiliary(network, kind):
-                raise
-            loading = _fill(network, child, path, name, kind, state_key, mapping)
-            loading = (*loading, "The network has no outputs beside the main one.")
+            if kind.startswith(TIMM):  # which builds what the images have
+                _refuse_grey(input_shape, name, filled)
+            raise
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
     return _checkpoint(model, path, name, source, kind, expected_label, loading, child)
@@ -417,7 +421,25 @@ def _fill(
     key: str | None = None,
     mapping: dict[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Fill a network with the weights that the child finds in a file, strictly; return what that took."""
+    """Fill a network with the weights that the child finds in a file; return what that took."""
+    try:
+        return _fill_strictly(network, child, path, name, architecture, key, mapping)
+    except CheckpointError:
+        if not without_auxiliary(network, architecture):
+            raise
+        found = _fill_strictly(network, child, path, name, architecture, key, mapping)
+        return (*found, "The network has no outputs beside the main one.")
+
+
+def _fill_strictly(
+    network: nn.Module,
+    child: Confined,
+    path: Path,
+    name: str,
+    architecture: str,
+    key: str | None,
+    mapping: dict[str, str] | None,
+) -> tuple[str, ...]:
     own: dict[str, Tensor] = network.state_dict()
     twins = _twins(own)
     request: dict[str, Any] = {
@@ -538,7 +560,27 @@ def _seen_as_classifier(
 ) -> Classifier:
     if isinstance(network, Classifier):
         return network
-    return adapt(network, input_shape=_known(input_shape, architecture), classes=classes, name=name)
+
+    def seen(shape: Shape) -> Classifier:
+        return adapt(network, input_shape=shape, classes=classes, name=name)
+
+    try:
+        return seen(_known(input_shape, architecture))
+    except CheckpointError:
+        _refuse_grey(input_shape, name, seen)
+        raise
+
+
+def _refuse_grey(shape: Shape | None, name: str, load: Callable[[Shape], object]) -> None:
+    """Refuse grey images where the network can be loaded for colour ones of their size."""
+    if shape is None or shape[0] != 1:
+        return
+    coloured = (3, *shape[1:])
+    try:
+        load(coloured)
+    except TrivetError:
+        return
+    raise DataError(_other_images(name, coloured, shape))
 
 
 def _adapted(program: Program, name: str, input_shape: Shape | None, classes: int | None) -> Classifier:
@@ -548,8 +590,7 @@ def _adapted(program: Program, name: str, input_shape: Shape | None, classes: in
         input_shape = cast("Shape", program.sizes)
     network = arranged(program, input_shape)
     if network is None:
-        wanted = ", ".join("any" if size is None else str(size) for size in program.sizes)
-        raise DataError(_other_images(name, f"({wanted})", input_shape))
+        raise DataError(_other_images(name, program.sizes, input_shape))
     return adapt(
         network, input_shape=input_shape, classes=classes, name=name, bounded=True, batch=program.batch
     )
@@ -559,7 +600,7 @@ def _refuse_other_images(
     model: Classifier, name: str, input_shape: Shape | None, classes: int | None
 ) -> None:
     if input_shape is not None and tuple(input_shape) != model.input_shape:
-        raise DataError(_other_images(name, str(model.input_shape), input_shape))
+        raise DataError(_other_images(name, model.input_shape, input_shape))
     if classes is not None and classes != model.classes:
         raise DataError(
             f"{name} tells {model.classes} classes apart, the images have {classes}; give images of its own "
@@ -567,8 +608,22 @@ def _refuse_other_images(
         )
 
 
-def _other_images(name: str, wanted: str, found: Shape) -> str:
+def _other_images(name: str, wanted: Sizes, found: Shape) -> str:
+    shown = ", ".join("any" if size is None else str(size) for size in wanted)
     return (
-        f"{name} takes images of shape {wanted} (channels, height, width), the images are {tuple(found)}; "
-        "give images of its own kind."
+        f"{name} takes images of shape ({shown}) (channels, height, width), the images are {tuple(found)}; "
+        f"{' and '.join(_ways(wanted, found)) or 'give images of its own kind'}."
     )
+
+
+def _ways(wanted: Sizes, found: Shape) -> Iterator[str]:
+    """Yield what makes the images such as a network wants."""
+    if len(wanted) != len(found):
+        return
+    channels, height, width = wanted if wanted[0] in {1, 3} else (wanted[2], *wanted[:2])
+    if (channels, found[0]) == (3, 1):
+        yield "make grey images colour ones with --rgb (rgb in audit.toml)"
+    elif channels not in {None, found[0]}:
+        return
+    if None not in {height, width} and (height, width) != found[1:]:
+        yield f"scale them with --resize {width}x{height} (resize in audit.toml)"

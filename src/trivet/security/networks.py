@@ -21,6 +21,7 @@ __all__ = [
     "ARCHITECTURES",
     "FOLDER",
     "FOLDER_FILES",
+    "TIMM",
     "Classifier",
     "MnistCNN",
     "Scorer",

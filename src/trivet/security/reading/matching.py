@@ -3,9 +3,10 @@
 This runs in the child process of `trivet.work.confined` and imports neither PyTorch nor NumPy.
 """
 
+import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,11 +96,12 @@ class _Script(dict[str, Any]):
 
 @dataclass(frozen=True)
 class _Fit:
-    """A state dict with other names: how it falls short of the layers, and what is left out."""
+    """A state dict with other names: how it falls short of the layers, what was done, and its own names."""
 
     state: State
     problems: list[str]
     notes: list[str]
+    own: frozenset[str] = frozenset()
 
 
 def find_states(content: Any, name: str, key: str | None = None) -> dict[str, State]:
@@ -142,8 +144,9 @@ def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
         is_module = isinstance(value, Opaque) and isinstance(value.state, Mapping) and not value.items
         if is_module and (state := dict(_of_module(value))):
             yield place, value, _Script(state) if value.name.startswith(SCRIPTED) else state
-            continue
-        inside = _inside(value)
+            if value.name.startswith(SCRIPTED) or _registered(value):
+                continue
+        inside = _inside(value, seen)
         named = {key: each for key, each in inside.items() if type(key) is str}
         if any(type(each) is LazyTensor for each in named.values()):
             yield place, value, named
@@ -154,9 +157,18 @@ def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
                 waiting.append((_joined(place, key), each, depth + 1))
 
 
-def _inside(value: Any) -> Mapping[Any, Any]:
-    """Return what a value holds by its names, a list or tuple by its positions."""
-    held = (value.items or value.state) if isinstance(value, Opaque) else value
+def _inside(value: Any, seen: set[int] | None = None) -> Mapping[Any, Any]:
+    """Return what a value holds by its names, or by its positions; of an object nothing that was `seen`."""
+    if isinstance(value, Opaque):
+        parts = [
+            part
+            for part in (value.arguments, value.state, value.items)
+            if not isinstance(part, Opaque) and (seen is None or id(part) not in seen)
+        ]
+        if seen is not None:
+            seen.update(map(id, parts))
+        return {key: each for part in parts for key, each in _inside(part).items()}
+    held = value
     if isinstance(held, list | tuple):
         pairs = all(type(each) is tuple and len(each) == 2 and type(each[0]) is str for each in held)  # noqa: PLR2004
         return dict(held if pairs else enumerate(held))
@@ -204,19 +216,25 @@ def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
                 waiting.append((f"{prefix}{key}.", value))
 
 
+def _registered(module: Opaque) -> dict[str, Mapping[Any, Any]]:
+    """Return the lists that a module keeps of what is its own, by their names."""
+    held = {part: module.state.get(part) for part in ("_parameters", "_buffers", "_modules")}
+    return {part: each for part, each in held.items() if isinstance(each, Mapping)}
+
+
 def _attributes(module: Opaque) -> Iterator[tuple[str, Any]]:
     """Yield what a module registers; of a TorchScript's, which has no lists of its own, all attributes."""
     held = module.state
     if not isinstance(held, Mapping):
         return
-    registered = {part: held.get(part) for part in ("_parameters", "_buffers", "_modules")}
-    if not any(isinstance(each, Mapping) for each in registered.values()):
+    registered = _registered(module)
+    if not registered:
         yield from ((key, each) for key, each in held.items() if type(key) is str)
         return
     passing = held.get("_non_persistent_buffers_set")
     left_out = passing.items if isinstance(passing, Opaque) else {}
     for part, entries in registered.items():
-        for key, each in entries.items() if isinstance(entries, Mapping) else ():
+        for key, each in entries.items():
             if type(key) is str and not (part == "_buffers" and key in left_out):
                 yield key, each
 
@@ -235,12 +253,10 @@ def match(
     whole = [place for place, fit in fits.items() if not fit.problems]
     if key is not None and "" in whole:
         whole = [""]
-    different: dict[frozenset[tuple[object, ...]], str] = {}
-    for place in whole:
-        different.setdefault(_identity(fits[place].state), place)
+    different = _different({place: fits[place].state for place in whole})
     if len(different) > 1:
         above = "" if key in {None, TOP} else one_line(key, limit=LONGEST_PLACE)
-        offered = [_joined(above, place) or TOP for place in different.values()]
+        offered = [_joined(above, place) or TOP for place in different]
         shown = " and ".join(f"'{place}'" for place in offered[:SHOWN_PROBLEMS])
         raise CheckpointError(
             f"{name} holds weights that fit under {shown}; name the ones that you mean with --state-key."
@@ -307,13 +323,41 @@ def _steps(layers: Sequence[Layer]) -> list[list[str]]:
     return [layer.key.split(".") for layer in layers]
 
 
+def _different(states: Mapping[str, State]) -> list[str]:
+    """Return the places of state dicts that differ; equal copies count once, wherever their numbers are."""
+    found = list(states)
+    for seen_as in (_identity, _content):
+        if len(found) > 1:
+            first: dict[frozenset[tuple[object, ...]], str] = {}
+            for place in found:
+                first.setdefault(seen_as(states[place]), place)
+            found = list(first.values())
+    return found
+
+
 def _identity(state: State) -> frozenset[tuple[object, ...]]:
     """Return which numbers of a file each layer has, in which order."""
     return frozenset(
         (key, each.storage.key, each.offset, each.shape, each.stride)
         for key, each in state.items()
-        if type(each) is LazyTensor
+        if type(each) is LazyTensor and not key.endswith(COUNTER)
     )
+
+
+def _content(state: State) -> frozenset[tuple[object, ...]]:
+    """Return a digest of each layer's numbers; each storage is read once, and only one is held at a time."""
+    groups: dict[str, list[tuple[str, LazyTensor]]] = {}
+    for key, each in state.items():
+        if type(each) is LazyTensor and each.dtype is not None and not key.endswith(COUNTER):
+            groups.setdefault(each.storage.key, []).append((key, each))
+    found: set[tuple[object, ...]] = set()
+    for group in groups.values():
+        storage = group[0][1].storage
+        content = storage.numbers(storage)
+        found |= {
+            (key, each.dtype, each.shape, hashlib.sha256(each.view(content)).digest()) for key, each in group
+        }
+    return frozenset(found)
 
 
 def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
@@ -325,17 +369,23 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
         unwrapped, clashing = _unwrapped(state)
         fitting: list[tuple[str, _Fit]] = []
         clashes: list[str] = []
-        for names in (state, unwrapped) if unwrapped.keys() != state.keys() else (state,):
+        both = (state, unwrapped) if unwrapped.keys() != state.keys() else (state,)
+        for names, ways in (*((names, _prefixes) for names in both), (unwrapped, _exchanges)):
+            if ways is _exchanges and not best.problems:
+                break
             whole: dict[str, _Fit] = {}
-            for taken, put in _prefixes(names, expected):
+            for taken, put in ways(names, expected):
                 fit = _named(names, layers, taken, put, loose=loose)
                 if not fit.problems:
                     whole[taken] = fit
-                    own = {taken + key.removeprefix(put) for key in fit.state}
-                    clashes += [clash for key, clash in clashing.items() if key in own and names is unwrapped]
+                    clashes += [
+                        clash for key, clash in clashing.items() if key in fit.own and names is unwrapped
+                    ]
                 if len(fit.problems) < len(best.problems) and not (put and fit.problems):
                     wrapped = (
-                        ["What wrappers put into the names was taken off."] if names is unwrapped else []
+                        ["What wrappers put into the names was taken off."]
+                        if len(both) > 1 and names is unwrapped
+                        else []
                     )
                     best = _Fit(fit.state, fit.problems, wrapped + fit.notes)
             plain = {key: each for key, each in names.items() if not key.startswith(tuple(whole))}
@@ -349,7 +399,7 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
 
 def _several(fitting: Sequence[tuple[str, _Fit]]) -> list[str]:
     """Return what is wrong where different weights fit, each under the prefix beside it."""
-    if len({_identity(fit.state) for _, fit in fitting}) <= 1:
+    if len(_different({str(number): fit.state for number, (_, fit) in enumerate(fitting)})) <= 1:
         return []
     prefixes = list(dict.fromkeys(prefix for prefix, _ in fitting))
     under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in prefixes[:2])
@@ -364,7 +414,7 @@ def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
     for key, each in state.items():
         name = WRAPPER.sub("", key)
         first = names.setdefault(name, key)
-        if first != key and _identity({"": state[first]}) != _identity({"": each}):
+        if first != key and len(_different({"1": {"": state[first]}, "2": {"": each}})) > 1:
             clashing[name] = (
                 f"{quote(first)} and {quote(key)} are one layer without what wrappers put into names, with "
                 "different weights; save the one that is meant"
@@ -382,36 +432,92 @@ def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
 
 
+def _exchanges(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
+    """Return prefixes of the names with what may have to stand for them, for the first layer to fit."""
+    first = next((key for key in expected if not key.endswith(COUNTER)), "")
+    ends = [first[step.end() :] for step in re.finditer(r"\.", first)]  # the longest first
+    found = (
+        (key.removesuffix(end), first.removesuffix(end))
+        for end in ends
+        for key in state
+        if key.endswith(f".{end}")
+    )
+    return list(dict.fromkeys(found))[:MOST_PREFIXES]
+
+
 def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose: bool) -> _Fit:
-    """Return a state dict with a prefix taken off or put before, and what is wrong with it then."""
-    renamed = {put + key.removeprefix(taken): each for key, each in state.items() if key.startswith(taken)}
+    """Return a state dict with a prefix taken off or another put for it, and what is wrong with it then."""
+    names = {put + key.removeprefix(taken): key for key in state if key.startswith(taken)}
+    notes = [f"{_done(taken, put)} the names of the layers."] if taken != put else []
+    outside = {key for key, each in state.items() if not key.startswith(taken) and type(each) is LazyTensor}
+    if rest := _rest(names, outside, layers):
+        names |= rest
+        outside.difference_update(rest.values())
+        notes.append(f"{_done(_above(rest.values()), _above(rest))} the names of {len(rest)} more.")
+    renamed = {name: state[key] for name, key in names.items()}
     expected = {layer.key for layer in layers}
     beside = {
         key: None
         for key, each in renamed.items()
         if key not in expected
-        and (
-            loose
-            or type(each) is not LazyTensor
-            or key.rpartition(".")[2] in BESIDE
-            or key.removeprefix(put).partition(".")[0] in LOSSES
-        )
+        and (loose or type(each) is not LazyTensor or _is_beside(key.removeprefix(put)))
     }
-    outside = [key for key, each in state.items() if not key.startswith(taken) and type(each) is LazyTensor]
     kept = {key: each for key, each in renamed.items() if key not in beside}
-    notes: list[str] = []
-    if taken or put:
-        done = f"{quote(taken)} was taken off" if taken else f"{quote(put)} was put before"
-        notes.append(f"{done} the names of the layers.")
     left = [
-        *outside,
+        *(key for key in state if key in outside and not key.endswith(COUNTER)),
         *(key for key in beside if type(renamed[key]) is LazyTensor and not key.endswith(COUNTER)),
     ]
     if left:
         shown = ", ".join(quote(key) for key in left[:SHOWN_PROBLEMS])
         more = "…" if len(left) > SHOWN_PROBLEMS else ""
         notes.append(f"{len(left)} tensors beside the layers were left out: {shown}{more}.")
-    return _Fit(kept, list(_problems(kept, layers)), notes)
+    problems = list(_problems(kept, layers))
+    if any(problem.endswith(MISSING) for problem in problems):
+        found = (f"{quote(key)} {OTHER}" for key in left if key in outside)
+        problems = [each for pair in itertools.zip_longest(problems, found) for each in pair if each]
+    return _Fit(kept, problems, notes, frozenset(names[key] for key in kept))
+
+
+def _done(taken: str, put: str) -> str:
+    if taken and put:
+        return f"{quote(put)} was put for {quote(taken)} in" if taken != put else f"{quote(put)} stayed in"
+    return f"{quote(taken)} was taken off" if taken else f"{quote(put)} was put before"
+
+
+def _is_beside(key: str) -> bool:
+    return key.rpartition(".")[2] in BESIDE or key.partition(".")[0] in LOSSES
+
+
+def _rest(names: Mapping[str, str], outside: Iterable[str], layers: Sequence[Layer]) -> dict[str, str]:
+    """Return the names in the file of what is missing where all else in it is that, under another prefix.
+
+    So a head is found that somebody put beside a trunk. Where anything else is left over, nobody knows
+    whether the network computes with it.
+    """
+    missing = {
+        layer.key
+        for layer in layers
+        if layer.key not in names
+        and not layer.key.endswith(COUNTER)
+        and not any(twin in names for twin in layer.twins)
+    }
+    spare = {key for key in outside if not _is_beside(key)}
+    ours, theirs = _above(missing), _above(spare)
+    if not missing or {key.removeprefix(ours) for key in missing} != {
+        key.removeprefix(theirs) for key in spare
+    }:
+        return {}
+    return {layer.key: theirs + layer.key.removeprefix(ours) for layer in layers if layer.key in missing}
+
+
+def _above(keys: Iterable[str]) -> str:
+    """Return the name of the module, with its full stop, that all keys are in."""
+    above: list[str] = []
+    for steps in zip(*(key.split(".")[:-1] for key in keys), strict=False):
+        if len(set(steps)) > 1:
+            break
+        above.append(f"{steps[0]}.")
+    return "".join(above)
 
 
 def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:

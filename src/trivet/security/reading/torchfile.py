@@ -162,11 +162,12 @@ TORCH_DTYPES: Final[dict[str, str]] = {
 
 @dataclass(eq=False)
 class Opaque:
-    """Stand-in for an object, of which nothing is made: its class, its attributes, and its items."""
+    """Stand-in for an object, of which nothing is made: its class, with what it is given and holds."""
 
     name: str
     state: Any = None
     items: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    arguments: tuple[Any, ...] = ()
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> LazyTensor | Opaque:
@@ -370,7 +371,8 @@ class _Machine:
         if type(target) is list:
             target.extend(items)
         elif type(target) is Opaque:
-            target.items.update((item, None) for item in items if type(item) is str)
+            for item in items:  # of a set by themselves, of a list by their places
+                target.items[item if type(item) is str else len(target.items)] = item
         else:
             raise self.refusal("appends to something other than a list")
 
@@ -399,8 +401,11 @@ class _Machine:
         made = self.stack[-1 - parts]
         if type(made) not in {_Global, Opaque}:
             raise self.refusal("makes an object of what is not a class")
+        arguments = self.stack[-parts]
         del self.stack[-1 - parts :]
         self.stack.append(self.made(made.name))
+        if type(self.stack[-1]) is Opaque and type(arguments) is tuple:
+            self.stack[-1].arguments = arguments
 
     def object_since_mark(self, _argument: Any) -> None:
         items = self.close_mark()
@@ -440,7 +445,7 @@ class _Machine:
     def made(self, name: str, *arguments: Any) -> Any:
         """Return the stand-in for an object of some class; of a dictionary's, a dictionary."""
         if name not in DICTIONARIES | SETS:
-            return Opaque(name)
+            return Opaque(name, arguments=arguments)
         if not arguments:
             return Opaque(name) if name in SETS else {}
         items = arguments[0]

@@ -9,9 +9,11 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from trivet.errors import DataError
+from trivet.security.reading.parts import INDEX, ONNX, find_parts
 from trivet.security.scanning.results import Failure, Skipped
 from trivet.wording import one_line
 from trivet.work.bounded import FOLDER, require_path
+from trivet.work.confined import Confined
 
 __all__ = ["ModelFile", "find_models"]
 
@@ -117,6 +119,8 @@ SUFFIXES: Final = frozenset(
         *(".h5", ".keras", ".pb", ".tflite", ".gguf", ".caffemodel"),
     }
 )
+#: In the name of one of several files of a checkpoint.
+SHARD: Final = re.compile(r"-\d+-of-\d+\.")
 #: Folders of version control hold copies of what lies beside them, packed.
 VERSION_CONTROL: Final = frozenset({".git", ".hg", ".svn"})
 
@@ -143,7 +147,8 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
 
     A file is a checkpoint by the end of its name, or where its content is not known to be something
     else (`other_than_checkpoint`), so that no model is left out in silence. A link to a file of the same
-    folder counts as one more file. What leads out of the folder, or cannot be opened as a file, is
+    folder counts as one more file; the parts of a checkpoint in several files count with the index, or the
+    graph, that names them. What leads out of the folder, or cannot be opened as a file, is
     returned as a model with its failure. Linked folders, and those of version control, are not entered.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - a linked folder keeps its name
@@ -158,6 +163,7 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
             if here == root:
                 raise DataError(f"the folder {folder} cannot be read: {error.strerror}.") from error
             found.refuse(here, "OSError", f"cannot be read: {error.strerror}.")
+    found.join_parts()
     if not found.models:
         raise DataError(
             f"the folder {folder} holds no checkpoints; by name and content, all in it is something else "
@@ -171,6 +177,10 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
 
 def _is_result(name: str) -> bool:
     return name.endswith(".json") or name.startswith(".trivet-")
+
+
+def _names_others(path: Path) -> bool:
+    return path.name.lower().endswith((*INDEX, ONNX))
 
 
 class _Found:
@@ -204,6 +214,18 @@ class _Found:
         """Leave out what is not a checkpoint."""
         self.skipped.append(Skipped(self._name(path), what))
 
+    def join_parts(self) -> None:
+        """Leave out the parts of checkpoints that consist of several files, where their names say so too."""
+        whole = [each for each in self.models if each.failure is None and _names_others(each.path)]
+        if not whole:
+            return
+        with Confined() as child:
+            part_of = {part: model for model in whole for part in find_parts(model.path, child)[1:]}
+        for part in [each for each in self.models if each.path in part_of]:
+            if SHARD.search(part.path.name) or part.path.suffix.lower() not in SUFFIXES:
+                self.models.remove(part)
+                self.skip(part.path, f"a part of {one_line(part_of[part.path].path.name)}")
+
     def refuse(self, path: Path, kind: str, why: str) -> None:
         """Take in what cannot be opened."""
         failure = Failure(kind, f"{one_line(path.name)!r} {why}")
@@ -231,7 +253,7 @@ class _Found:
             what = "is a link that leads nowhere" if linked else "is neither a file nor a folder"
             self.refuse(path, "CheckpointError", f"{what}; expected a checkpoint.")
             return
-        named = PurePath(path.name).suffix.lower() in SUFFIXES
+        named = PurePath(path.name).suffix.lower() in SUFFIXES or _names_others(path)
         what = None if named else other_than_checkpoint(path)
         if what is None:
             self.models.append(ModelFile(self._name(path), path))
