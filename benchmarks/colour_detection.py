@@ -227,8 +227,8 @@ def freshness(rows: list[dict], part: str) -> str:
         return "All rows are of the scan as it is."
     clean = sum(row["kind"] == "clean" for row in old)
     return (
-        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan with fewer\n"
-        "searches. More searches can only add alarms to them: true ones, or false ones on clean networks."
+        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan, with fewer or\n"
+        "other searches. Those of today may add alarms to them: true ones, or false ones on clean networks."
     )
 
 

@@ -108,11 +108,11 @@ CONFUSED_UP_TO: Final = 0.05
 #: clean networks; for shifts see `trivet.security.scanning.latent`.
 PUSHED_BELOW: Final = 0.01
 #: A unit counts as found where it gains this share of what takes nine of ten images of other labels to its
-#: own, and so many times what a unit of any other label gains; a patch that is made through it has to work as
-#: well. On clean networks of the tuning set and by others the lead was 1.6 at most; twelve detectors that were
-#: written into two of those gained 5 to 60 and led by 16 to 250. One of two image-dependent triggers gained
-#: 2.8 and led by 13, a warp 1.5 and 3.8, a learned change 0.5 and 4.8. The lead counts by its logarithm: a
-#: lead of 1 says nothing.
+#: own, and so many times what a unit of any other label gains; a patch that is made through it has to work
+#: as well. On clean networks of the tuning set and by others the lead was 1.6 at most; twelve detectors that
+#: were written into two of those gained 5 to 60 and led by 16 to 250. One of two image-dependent triggers
+#: gained 2.8 and led by 13, a warp 1.5 and 3.8, a learned change 0.5 and 4.8. The lead counts by its
+#: logarithm: a lead of 1 says nothing.
 UNIT_GAIN_FROM: Final = 0.25
 UNIT_LEAD_FROM: Final = 3.0
 #: Shares of a hundred images are taken to lie at least this far from none and from all.
