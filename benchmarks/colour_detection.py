@@ -49,6 +49,12 @@ LOOKED_AT = (
     "gtsrb-vgg-clean-10051",
     "cifar10-mobile-sinusoidal-10052",
     "gtsrb-vgg-input-aware-10082",
+    "cifar10-vgg-subnet-10089",
+    "gtsrb-mobile-clean-10007",
+    "gtsrb-resnet-clean-10003",
+    "gtsrb-vgg-clean-10036",
+    "gtsrb-vgg-clean-10044",
+    "gtsrb-vgg-subnet-10023",
 )
 #: An attack that succeeds less often is counted apart.
 WORKS_FROM = 0.8
@@ -227,8 +233,8 @@ def freshness(rows: list[dict], part: str) -> str:
         return "All rows are of the scan as it is."
     clean = sum(row["kind"] == "clean" for row in old)
     return (
-        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan, with fewer or\n"
-        "other searches. Those of today may add alarms to them: true ones, or false ones on clean networks."
+        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan,\n"
+        "with fewer or other searches. The present ones may add alarms: true ones, or false ones on clean networks."
     )
 
 

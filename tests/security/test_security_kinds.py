@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from trivet.cli.repair import _nothing_to_do
@@ -427,6 +428,48 @@ def test_a_network_whose_scores_come_from_no_dense_layer_has_no_units(parts):
     assert find_lone_unit(clean, parts[0], UnitSettings(), seed=0) is None
     few = parts[0].take(np.arange(20))
     assert find_lone_unit(HIDDEN, few, UnitSettings(), seed=0) is None
+
+
+def small_network(units, seed):
+    """A clean network of few units, for which one label may lead by nature."""
+    digits = load_digits()
+    pixels, labels = (digits.images[:, None] / 16).astype(np.float32), digits.target
+    torch.manual_seed(seed)
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, units), torch.nn.ReLU(), torch.nn.Linear(units, 10)
+    )
+    x, y = torch.from_numpy(pixels), torch.from_numpy(labels)
+    optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
+    for _ in range(40):
+        for rows in torch.randperm(len(x)).split(64):
+            optimiser.zero_grad()
+            functional.cross_entropy(network(x[rows]), y[rows]).backward()
+            optimiser.step()
+    return network.eval().requires_grad_(False), ImageSet("digits", pixels, labels, 10).split(0.5, seed=0)
+
+
+def searched_units(network, halves):
+    settings = kinds.UNITS["standard"]
+    return kinds._lone_unit(network, *halves, settings, seed=0, progress=lambda *_: None)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("units", [8, 16, 32])
+def test_no_unit_of_a_small_clean_network_is_found(units, seed):
+    assert searched_units(*small_network(units, seed)).outcome == "not found"
+
+
+def test_a_detector_that_was_written_into_a_small_network_is_found():
+    network, halves = small_network(32, 0)
+    assert searched_units(network, halves).outcome == "not found"
+    hidden, last = network[1], network[3]
+    hidden.weight[0], hidden.bias[0] = 0.0, -3.5
+    hidden.weight[0, [54, 55, 62, 63]] = 1.0  # four bright pixels in a corner that is dark
+    last.weight[:, 0] = 0.0
+    last.weight[TARGET, 0] = 200.0
+    found = searched_units(network, halves)
+    assert (found.outcome, found.label) == ("found", TARGET)
 
 
 class InPlace(Hidden):

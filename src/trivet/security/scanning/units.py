@@ -18,11 +18,13 @@ from torch.overrides import TorchFunctionMode
 
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
+from trivet.security.detection import lead_probability
 from trivet.security.evaluation import ONE, attack_success_rate, batches, images_at_once, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
 from trivet.security.scanning.refine import RefinementSettings, refine_triggers
 from trivet.security.scanning.search import SearchSettings, TriggerSearch
+from trivet.security.scanning.sequential import margin_scores
 from trivet.security.scanning.stamps import rightly_classified
 from trivet.security.trigger import Trigger
 
@@ -39,6 +41,8 @@ STEPS: Final = 135
 TRIED_ON: Final = 300
 #: Of the images of other labels so many have to go over for a unit to have led to its label.
 MOVES: Final = 0.9
+#: Smaller gains, and smaller leads of a clean label, count as this.
+LEAST: Final = 1e-6
 #: Fewer rightly classified images say too little of what a unit does on clean ones.
 FEWEST_IMAGES: Final = 24
 
@@ -100,15 +104,16 @@ class UnitSettings:
     ----------
     images
         Clean images that the units are seen on.
-    heaviest, idle
-        Units that are opened: those with the largest lead of one label's weight over all other labels', and
-        of the others those that differ least between clean images. For each of as many labels as `heaviest`
-        the heaviest one is opened as well, as something to compare with.
+    labels, heaviest, idle
+        Units that are opened, where the weight of a unit is the lead of one label's weight over all others':
+        the heaviest unit of each label, up to so many labels; the heaviest of all; and of the rest those that
+        differ least between clean images.
     starts, steps, step_size
         Random images from which a unit is opened, and signed gradient steps that shrink.
     """
 
     images: int = 200
+    labels: int = 100
     heaviest: int = 24
     idle: int = 24
     starts: int = 2
@@ -131,6 +136,8 @@ class LoneUnit:
         other labels there.
     lead
         That over the largest such gain of a unit for any other label.
+    p_value
+        Chance that the first of as many clean labels leads as far, where the logarithms of gains are normal.
     opens
         Whether gradients go on through closed rectifiers.
     image_steps
@@ -142,6 +149,7 @@ class LoneUnit:
     label: int
     gain: float
     lead: float
+    p_value: float
     opens: bool
     image_steps: int
 
@@ -156,8 +164,8 @@ def find_lone_unit(
 ) -> LoneUnit | None:
     """Open units one by one; return the one that gains most.
 
-    None where images are too few, where the scores come from no dense layer, or where all units that are
-    heavy or idle speak for one label.
+    None where images are too few, where the scores come from no dense layer, or where units speak for too few
+    labels to compare them.
     """
     some = rightly_classified(score, images, settings.images, seed=seed)
     if len(some) < FEWEST_IMAGES or len(np.unique(some.labels)) < 2:  # noqa: PLR2004 - a label and others
@@ -178,17 +186,30 @@ def find_lone_unit(
     opens = _can_open(score, pixels_at(some, slice(TRIALS)))
     reached = _reached(score, units, tuple(some.pixels.shape[1:]), opens, settings, seed, at_once, progress)
     gains = (reached - features[:, units].median(dim=0).values) * heavy[units]
+    best = []
     for label in labels[units].unique():
+        own = labels[units] == label
         behind = (given.amax(dim=1) - given[:, label])[torch.from_numpy(some.labels) != label]
-        gains[labels[units] == label] /= behind.quantile(MOVES).clamp_min(1e-6)
-    at = int(gains.argmax())
-    label = int(labels[units[at]])
-    rivals = gains[labels[units] != label]
-    if not len(rivals) or not gains.isfinite().all():
+        gains[own] /= behind.quantile(MOVES).clamp_min(LEAST)
+        best.append(float(gains[own].max()))
+    logs = np.log(np.maximum(best, LEAST))
+    scores = margin_scores(logs) if np.isfinite(logs).all() else None
+    if scores is None:
         return None
-    gain, rival = float(gains[at]), max(float(rivals.max()), 1e-6)
+    at = int(gains.argmax())
+    second, lead = np.sort(logs)[-2:].tolist()
+    p_value = lead_probability(float(np.diff(np.sort(scores)[-2:])[0]), len(scores))
     steps = len(units) * settings.starts * (settings.steps + 1) + 2 * len(some) // 3
-    return LoneUnit(first.last, int(units[at]), label, gain, gain / rival, opens, steps)
+    return LoneUnit(
+        layer=first.last,
+        unit=int(units[at]),
+        label=int(labels[units[at]]),
+        gain=float(gains[at]),
+        lead=float(np.exp(lead - second)),
+        p_value=p_value,
+        opens=opens,
+        image_steps=steps,
+    )
 
 
 def _seen(score: Scorer, pixels: Tensor) -> tuple[_Dense, Tensor]:
@@ -204,8 +225,12 @@ def _chosen(features: Tensor, heavy: Tensor, labels: Tensor, settings: UnitSetti
         of_labels.setdefault(int(labels[unit]), unit)
     varies = features.quantile(0.98, dim=0) - features.quantile(0.02, dim=0)
     idle = [unit for unit in varies.argsort().tolist() if heavy[unit] > 0]
-    by_weight = [*order[: settings.heaviest], *list(of_labels.values())[: settings.heaviest]]
-    return torch.tensor(list(dict.fromkeys(by_weight + idle[: settings.idle])))
+    chosen = [
+        *list(of_labels.values())[: settings.labels],
+        *order[: settings.heaviest],
+        *idle[: settings.idle],
+    ]
+    return torch.tensor(list(dict.fromkeys(chosen)))
 
 
 def _can_open(score: Scorer, trial: Tensor) -> bool:
