@@ -233,8 +233,8 @@ def freshness(rows: list[dict], part: str) -> str:
         return "All rows are of the scan as it is."
     clean = sum(row["kind"] == "clean" for row in old)
     return (
-        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan,\n"
-        "with fewer or other searches. The present ones may add alarms: true ones, or false ones on clean networks."
+        f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan, "
+        "with fewer or other\nsearches. Those of today may add alarms: true ones, or on clean networks false."
     )
 
 
