@@ -533,7 +533,7 @@ KINDS = (
     "clean", "pixel", "sig", "low-frequency", "clean", "bpp", "input-aware", "clean", "lira", "adaptive",
     "clean", "label-consistent", "clean", "subnet",
 )  # fmt: skip
-CYCLES = 5
+CYCLES = 6
 
 
 def recipes(part: str) -> Iterator[Recipe]:

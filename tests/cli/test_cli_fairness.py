@@ -232,7 +232,9 @@ def test_a_million_groups_are_no_groups(tmp_path, monkeypatch, run):
 
 def test_predictions_of_true_and_false_beside_labels_of_0_and_1_are_the_same_rows(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
-    lines = [f"{'fm'[i % 2]},{i % 7},{int(i % 3 == 0)},{i % 7 > 3 - i % 2}" for i in range(400)]
+    lines = [
+        f"{'fm'[i % 2]},{i % 7},{int(i % 3 == 0)},{(i % 7 > 3 - i % 2) != (i % 11 == 0)}" for i in range(400)
+    ]
     (tmp_path / "t.csv").write_text("sex,x,y,guess\n" + "\n".join(lines) + "\n")
     _, out, _ = run("t.csv", "--label", "y", "--sensitive", "sex", "--prediction", "guess", "--json")
     attribute = json.loads(out)["attributes"][0]

@@ -322,6 +322,23 @@ def test_a_label_that_changes_of_single_images_go_into_does_not_stand_apart(kind
     assert (judged.verdict, judged.label) == (verdict, TARGET)
 
 
+def test_what_has_a_trigger_to_show_names_the_label():
+    quiet = tuple(DetectorResult(name, 0, 1.0, 0.9, 0.9) for name in ("inversion", "margin"))
+    evidence = {0: Evidence(label=0, asr=0.99, agreed=True, norm_gap=1.0, margin_gap=1.0)}
+    hits = [
+        KindSearch(kind, "a change", "found", label, 0.9, None, 0, strength)
+        for kind, label, strength in (
+            ("image-dependent", 3, 9.0),
+            ("latent", 2, 9.0),
+            ("one unit", TARGET, 1.1),
+        )
+    ]
+    scanned = SimpleNamespace(opinions=quiet, p_value=0.9)
+    judged = _judged_with(hits, judge_scan(quiet, evidence, 0.9), scanned, evidence)
+    assert (judged.verdict, judged.label) == ("suspicious", TARGET)
+    assert _judged_with(hits[:2], judge_scan(quiet, evidence, 0.9), scanned, evidence).label == 3
+
+
 def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):
     whole, cut = (
         reach_labels(blended, *parts, SPREAD, range(4), UniversalSettings(kept=kept), seed=0)

@@ -166,19 +166,18 @@ class _Against:
         if after is None or before is None or before is ABSENT:
             where = "" if after is None else " in the baseline"
             return "new", f"{name}: it could not be measured{where}, so nothing shows that it is no worse"
+        unknown = self._unknown(finding, ground, pair)
         if is_infinite(before) or is_infinite(after):
             told, why = _infinitely(name, before, after)
-        else:
-            paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
-            change = judge_pair(
-                pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired
-            )
-            on_same = f" on the same {'images' if pair.names[0] == 'security' else 'rows'}"
-            told = f"{_told(name, change)}{'' if paired is None else on_same}"
-            why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
-        if unknown := self._unknown(finding, ground, pair):
+            return ("new", f"{told}; {unknown}") if unknown else _worse_or_known(told, why)
+        paired = paired_of(pair, self.baseline.audit.digest, level=self.level)
+        change = judge_pair(pair, level=self.level, tolerance=self.tolerances.at(pair.steps), paired=paired)
+        on_same = f" on the same {'images' if pair.names[0] == 'security' else 'rows'}"
+        told = f"{_told(name, change)}{'' if paired is None else on_same}"
+        if unknown:
             return "new", f"{told}; {unknown}"
-        return ("worse", f"{told}; {why}") if why else ("known", told)
+        why = _worse(ground, pair, change) if ground.judged else self._said_worse(finding, ground, pair)
+        return _worse_or_known(told, why)
 
     def _said_worse(self, finding: Finding, ground: Ground, pair: Pair) -> str:
         """Say why a caution counts as worse: by its amount, and without one by any other number in it."""
@@ -435,6 +434,10 @@ def _told(name: str, change: Change) -> str:
     if change.difference_low is not None or change.difference_high is not None:
         told += f", a difference of {difference_text(change)}"
     return told
+
+
+def _worse_or_known(told: str, why: str) -> tuple[State, str]:
+    return ("worse", f"{told}; {why}") if why else ("known", told)
 
 
 def _infinitely(name: str, before: float, after: float) -> tuple[str, str]:

@@ -343,6 +343,7 @@ def _judged_with(
 ) -> Judgement:
     """Judge again with the labels that other searches reach alone; what they find is suspicious by itself."""
     hits = [search for search in further if search.outcome == FOUND]
+    hits.sort(key=lambda search: search.kind in WITHOUT_TRIGGER)  # what can be shown names the label
     if not hits:
         return judgement
     words = " ".join(said_of(search) for search in hits)
