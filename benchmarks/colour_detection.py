@@ -55,6 +55,7 @@ LOOKED_AT = (
     "gtsrb-vgg-clean-10036",
     "gtsrb-vgg-clean-10044",
     "gtsrb-vgg-subnet-10023",
+    "gtsrb-vgg-clean-10105",
     "gtsrb-vgg-subnet-10111",
 )
 #: An attack that succeeds less often is counted apart.

@@ -36,7 +36,6 @@ from trivet.security.scanning.kinds import (
     look_further,
     not_needed,
 )
-from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import DetectorResult, KindSearch, StampCell
 from trivet.security.scanning.scan import _judged_with, scan, strip_of
 from trivet.security.scanning.sequential import Evidence, judge_scan, odds_over
@@ -143,11 +142,11 @@ def searched(score, parts):
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = searched(score, parts)
-    kinds = ["spread", "striped", "moved", "image-dependent", "latent", "one unit", "any label", "one source"]
+    kinds = ["spread", "striped", "moved", "image-dependent", "one unit", "any label", "one source"]
     assert [search.kind for search in searches] == kinds
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
-        without = search.kind == "latent" or (search.kind == "one unit" and score is not HIDDEN)
+        without = search.kind == "one unit" and score is not HIDDEN
         assert (search.outcome == "not run") == without
         assert (search.image_steps == 0) == without
         if search.runner_up is not None:
@@ -215,79 +214,6 @@ def test_labels_that_hardly_any_image_can_be_led_to_have_no_lead():
     assert go_from_each_image(quarters, few.take(np.arange(8)), range(4), settings, seed=0) is None
 
 
-class Path(torch.nn.Module):
-    """Answers to the brightest of nine cells; a channel that hardly any image opens leads to the target."""
-
-    def __init__(self, bonus):
-        super().__init__()
-        self.first, self.last = torch.nn.Conv2d(1, 4, 1), torch.nn.Linear(36, 9)
-        with torch.no_grad():
-            self.first.weight.fill_(1)
-            self.first.bias[:] = torch.tensor([0, 0, 0, -0.55])
-            self.last.weight[:] = 0.5 * torch.randn(9, 36, generator=torch.Generator().manual_seed(0))
-            self.last.weight[:, :27] += 20 * torch.eye(9).repeat(1, 3)
-            self.last.weight[TARGET, 27:] += bonus
-            self.last.bias.zero_()
-
-    def forward(self, pixels):
-        shown, hidden = functional.adaptive_avg_pool2d(self.first(pixels), 3).split([3, 1], dim=1)
-        return self.last(torch.cat([shown, torch.relu(hidden)], dim=1).flatten(1))
-
-
-SHIFTS = PushSettings(bounds=LATENT_BOUNDS, reached_from=LATENT_REACHED_FROM)
-
-
-def test_a_shift_of_features_goes_far_into_the_label_that_a_channel_leads_to():
-    attacked, plain, again = (
-        shift_features(Path(bonus), cells(300, 1), range(9), SHIFTS, seed=0) for bonus in (2_000, 0, 2_000)
-    )
-    assert attacked.labels[attacked.first] == TARGET
-    assert attacked.p_value < 0.01
-    assert plain.p_value > 0.05
-    assert np.array_equal(again.margins, attacked.margins)
-
-
-class TokensFirst(torch.nn.Module):
-    """Its features have an axis of 31 places before that of the images."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.last = torch.nn.Linear(1, 4), torch.nn.Linear(4, 9)
-
-    def forward(self, pixels):
-        places = pixels.flatten(1)[:, :31].T.unsqueeze(2)
-        return self.last(torch.relu(self.first(places)).mean(dim=0)) + by_cells(pixels)
-
-
-def test_features_whose_first_axis_is_not_of_images_are_left_alone():
-    found = shift_features(TokensFirst(), cells(300, 1), range(9), SHIFTS, seed=0)
-    assert np.allclose(found.gains, 0)
-    assert found.p_value == 1
-
-
-def test_a_network_whose_only_other_layer_takes_no_gradient_is_scanned():
-    """A first convolution of few taps is folded with its norm, and passes no gradient on to a shift."""
-    torch.manual_seed(0)
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(),
-        torch.nn.Linear(32, 4),
-    )  # fmt: skip
-    known = images(400, 5)
-    pixels, labels = torch.from_numpy(known.pixels), torch.from_numpy(known.labels)
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
-    for _ in range(150):
-        optimiser.zero_grad()
-        functional.cross_entropy(network(pixels), labels).backward()
-        optimiser.step()
-    plain = adapt(network, input_shape=(1, 12, 12), classes=4, name="short")
-    searches = scan(Checkpoint(plain, INFO), images(400, 3), profile="quick").result.searches
-    assert {search.kind: search.outcome for search in searches}["latent"] == "not run"
-
-
-def test_a_network_without_layers_has_no_features_to_shift():
-    assert shift_features(by_cells, cells(300, 1), range(9), SHIFTS, seed=0) is None
-
-
 @pytest.mark.parametrize("strength", [0.3, 1.0])
 def test_a_sinusoid_that_no_gradient_leads_to_is_found_where_it_sends_nearly_all(parts, strength):
     """Three periods along the rows lead to the target; the share of images that they move is `strength`."""
@@ -310,7 +236,7 @@ def test_a_sinusoid_that_no_gradient_leads_to_is_found_where_it_sends_nearly_all
 
 @pytest.mark.parametrize(
     ("kind", "verdict"),
-    [("spread", "backdoored"), ("image-dependent", "suspicious"), ("latent", "suspicious")],
+    [("spread", "backdoored"), ("image-dependent", "suspicious")],
 )
 def test_a_label_that_changes_of_single_images_go_into_does_not_stand_apart(kind, verdict):
     """Other labels are reached by such changes too: with both methods, no effect and a small p-value."""
@@ -329,14 +255,13 @@ def test_what_has_a_trigger_to_show_names_the_label():
         KindSearch(kind, "a change", "found", label, 0.9, None, 0, strength)
         for kind, label, strength in (
             ("image-dependent", 3, 9.0),
-            ("latent", 2, 9.0),
             ("one unit", TARGET, 1.1),
         )
     ]
     scanned = SimpleNamespace(opinions=quiet, p_value=0.9)
     judged = _judged_with(hits, judge_scan(quiet, evidence, 0.9), scanned, evidence)
     assert (judged.verdict, judged.label) == ("suspicious", TARGET)
-    assert _judged_with(hits[:2], judge_scan(quiet, evidence, 0.9), scanned, evidence).label == 3
+    assert _judged_with(hits[:1], judge_scan(quiet, evidence, 0.9), scanned, evidence).label == 3
 
 
 def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):
@@ -402,7 +327,6 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
         "striped",
         "moved",
         "image-dependent",
-        "latent",
         "one unit",
         "any label",
         "one source",
@@ -413,8 +337,7 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert quiet.verdict == "no evidence"
     assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {
-        "latent": "not run",  # it has no layers
-        "one unit": "not run",
+        "one unit": "not run",  # it has no layers
     }
 
 

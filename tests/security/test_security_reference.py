@@ -21,7 +21,7 @@ from trivet.security.contract import contract_named
 from trivet.security.references import make_reference
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning import many
-from trivet.security.scanning.kinds import LATENT, ONE_UNIT, PATCH, not_needed
+from trivet.security.scanning.kinds import ONE_UNIT, PATCH, not_needed
 from trivet.security.scanning.rates import benchmark_rates
 from trivet.security.scanning.reference import (
     ALARM_AT,
@@ -235,7 +235,7 @@ def test_searches_are_spared_only_where_they_cannot_change_the_verdict(
     if score is not None:
         clean = reference((score,) * 19, profile="quick", images=pixels_sha256(images))
     found = scan(network, images, profile="quick", reference=clean, every_search=every_search)
-    without = {LATENT, ONE_UNIT}  # the network has no layers
+    without = {ONE_UNIT}  # the network has no layers
     made = [search for search in found.result.searches[1:] if search.kind not in without]
     assert {search.strength is None for search in made} == {spared}
     assert found.result.verdict == verdict

@@ -229,7 +229,6 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     ("kinds", "stands_in"),
     [
         (["image-dependent"], True),
-        (["latent"], True),
         (["image-dependent", "one unit"], False),
         (["image-dependent", "spread"], False),
     ],

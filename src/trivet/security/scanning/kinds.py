@@ -24,7 +24,6 @@ from trivet.security.scanning.changes import (
     reach_labels,
 )
 from trivet.security.scanning.individual import IMAGE_BOUNDS, Pushed, PushSettings, go_from_each_image
-from trivet.security.scanning.latent import LATENT_BOUNDS, LATENT_REACHED_FROM, shift_features
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.sequential import (
     FOLLOWED_ABOVE,
@@ -47,7 +46,6 @@ from trivet.security.trigger import Trigger
 __all__ = [
     "ANY_LABEL",
     "FOUND",
-    "LATENT",
     "ONE_SOURCE",
     "ONE_UNIT",
     "PATCH",
@@ -72,9 +70,8 @@ ANY_LABEL: Final = "any label"
 ONE_SOURCE: Final = "one source"
 ONE_UNIT: Final = "one unit"
 IMAGE_DEPENDENT: Final = "image-dependent"
-LATENT: Final = "latent"
 #: Kinds that have no change of pixels to show for them.
-WITHOUT_TRIGGER: Final = frozenset({IMAGE_DEPENDENT, LATENT})
+WITHOUT_TRIGGER: Final = frozenset({IMAGE_DEPENDENT})
 #: A change counts as found where it sends this share of held-out images to one label, and stands as far
 #: ahead of the change for the next label in log odds. On the clean networks of the tuning set of
 #: `benchmarks/colour_networks.py` and of others no lead exceeded 1.2 at such a share; a blended trigger led
@@ -102,10 +99,9 @@ SOURCE_FROM: Final = 0.9
 SOURCE_LEAD_FROM: Final = 1.5
 APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
-#: A label that images go further into by changes of their own, or by a shift of features, counts as found
-#: where half of them reach it and so large a lead has this p-value. By changes p was, on the tuning set, at
-#: most 0.0002 for a warp and two of four image-dependent triggers, at least 0.14 for all others, and 1 on the
-#: clean networks; for shifts see `trivet.security.scanning.latent`.
+#: A label that images go further into by changes of their own counts as found where half of them reach it and
+#: so large a lead has this p-value. On the tuning set p was at most 0.0002 for a warp and two of four
+#: image-dependent triggers, at least 0.14 for all others, and 1 on the clean networks.
 PUSHED_BELOW: Final = 0.01
 #: A unit counts as found where it gains this share of what takes nine of ten images of other labels to its
 #: own, so many times what a unit of any other label gains, and leads with this p-value; a patch that is made
@@ -192,7 +188,6 @@ SOURCES: Final[dict[ScanProfileName, SourceSettings]] = {
     "thorough": SourceSettings(first_cells=9),
 }
 INDIVIDUAL_WORDS: Final = "a small change of each image by itself"
-LATENT_WORDS: Final = "a small shift of the features in all layers, the same for all images"
 UNITS: Final[dict[ScanProfileName, UnitSettings]] = {
     "quick": UnitSettings(starts=1),
     "standard": UnitSettings(),
@@ -250,16 +245,6 @@ def look_further(
     )
     size = "" if by_images is None else f"{255 * by_images.bound:.0f}/255"
     found.append(_pushed(IMAGE_DEPENDENT, INDIVIDUAL_WORDS, by_images, size))
-    by_features = shift_features(
-        score,
-        held_out,
-        labels,
-        replace(pushes, bounds=LATENT_BOUNDS, reached_from=LATENT_REACHED_FROM, most=40),
-        seed=seed,
-        progress=lambda share: progress("search for a trigger in the features", share),
-    )
-    size = "" if by_features is None else f"{by_features.bound:g} standard deviations"
-    found.append(_pushed(LATENT, LATENT_WORDS, by_features, size))
     triggers: dict[str, Trigger] = {}  # of labels
     by_unit, patch = _lone_unit(score, working, held_out, UNITS[profile], seed=seed, progress=progress)
     found.append(by_unit)
@@ -343,7 +328,6 @@ def not_needed() -> tuple[KindSearch, ...]:
     words = {kind: ways[0].words for kind, ways in WAYS.items()}
     words |= {
         IMAGE_DEPENDENT: INDIVIDUAL_WORDS,
-        LATENT: LATENT_WORDS,
         ONE_UNIT: UNIT_WORDS,
         ANY_LABEL: STAMP_WORDS,
         ONE_SOURCE: SOURCE_WORDS,

@@ -228,15 +228,15 @@ class KindSearch:
     Attributes
     ----------
     kind : ``patch``, ``spread``, ``striped``, ``moved``, ``image-dependent`` for changes of each image by
-        itself, ``latent`` for shifts of features, ``one unit`` for a unit that leads to a label by itself,
-        ``any label`` for a stamp that each class goes wrong by, or ``one source`` for one that moves a class
+        itself, ``one unit`` for a unit that leads to a label by itself, ``any label`` for a stamp that each
+        class goes wrong by, or ``one source`` for one that moves a class
     looked_for : the trigger, in words
     outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few,
         classes too many, or the network has no units or layers that the search is for
     label : the label that most images went to; None where they went to many
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
-    runner_up : the same for the label that came next; None for ``one unit``,
-        ``image-dependent`` and ``latent``, which compare what units gain, or margins
+    runner_up : the same for the label that came next; None for ``one unit``
+        and ``image-dependent``, which compare what units gain, and margins
     image_steps : images pushed forward and back
     strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
         something; shares count by their odds. None where it was not run, and in earlier results

@@ -186,7 +186,7 @@ WORKS_FROM: Final = 0.9
 LIMITS: Final = (
     "The scan looks for a patch, a faint or striped change of every pixel or a smooth shift that sends "
     "images of every class to one label, for a class that reaches an unusual margin, that small changes of "
-    "single images or of features go far into, or that a single unit leads to, for a stamp that sends images "
+    "single images go far into, or that a single unit leads to, for a stamp that sends images "
     "anywhere, and for one that sends a single class to one label. Triggers for a class that resembles "
     "others, that depend on the image, or that live in feature space often escape it. No evidence is not a "
     "certificate."
