@@ -366,6 +366,12 @@ def test_a_unit_gains_in_proportion_to_its_weight_and_a_network_without_one_has_
 
 def test_a_network_whose_scores_come_from_no_dense_layer_has_no_units(parts):
     assert find_lone_unit(clean, parts[0], UnitSettings(), seed=0) is None
+
+    class Aside(Hidden):
+        def forward(self, pixels):
+            return quarters(pixels) + 0 * super().forward(pixels.flip(2))
+
+    assert find_lone_unit(Aside(), parts[0], UnitSettings(), seed=0) is None
     few = parts[0].take(np.arange(20))
     assert find_lone_unit(HIDDEN, few, UnitSettings(), seed=0) is None
 

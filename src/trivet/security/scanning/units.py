@@ -173,7 +173,7 @@ def find_lone_unit(
     at_once = images_at_once(score, pixels_at(some, ONE), at_most=BATCH)
     seen = [_seen(score, pixels_at(some, rows)) for rows in batches(len(some), at_once)]
     first = seen[0][0]
-    if any(layer.scores.shape != shown.shape for layer, shown in seen):
+    if not all(_are_scores(layer.scores, shown) for layer, shown in seen):
         return None
     features = torch.cat([layer.features for layer, _ in seen]).float().cpu()
     given = torch.cat([layer.scores for layer, _ in seen]).float().cpu()
@@ -215,6 +215,11 @@ def find_lone_unit(
 def _seen(score: Scorer, pixels: Tensor) -> tuple[_Dense, Tensor]:
     with torch.no_grad(), _Dense() as layer:
         return layer, score(pixels)
+
+
+def _are_scores(found: Tensor, shown: Tensor) -> bool:
+    """Return whether a layer's outputs rank the labels as the network does."""
+    return found.shape == shown.shape and torch.equal(found.argmax(dim=1).cpu(), shown.argmax(dim=1).cpu())
 
 
 def _chosen(features: Tensor, heavy: Tensor, labels: Tensor, settings: UnitSettings) -> Tensor:
