@@ -77,7 +77,7 @@ class SecuritySettings:
 
 
 ScanProfileName = Literal["quick", "standard", "thorough"]
-MethodName = Literal["auto", "clp", "fst", "i-bau", "anp", "unlearn", "fine-tune", "fine-prune", "ft-sam"]
+MethodName = Literal["auto", "clp", "unlearn", "fst", "i-bau", "anp", "fine-tune", "fine-prune", "ft-sam"]
 #: Points of clean accuracy.
 Points = Annotated[float, Interval(ge=0, le=100)]
 #: What a repair may cost by default: more than sampling hides on some thousand images, and less than a user
@@ -193,7 +193,7 @@ class RepairOptions(Settings):
     Attributes
     ----------
     method
-        How; auto tries all from cheap to costly and keeps what loses least accuracy.
+        How; auto tries one after the other until one removes the backdoor at a loss of at most 0.2 points.
     max_loss
         Points of clean accuracy that a repair may cost. A method fails where the whole interval of its loss
         lies above; where the bound lies within, the outcome is unsettled.

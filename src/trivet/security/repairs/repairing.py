@@ -302,7 +302,7 @@ def repair_network(
 ) -> Repair:
     """Remove a backdoor from a network, and measure what that did.
 
-    ``auto`` tries the methods from cheap to costly and recommends the one that loses least accuracy
+    ``auto`` tries the methods in the order of `REPAIRS` and recommends the one that loses least accuracy
     among those that remove the backdoor. It stops at the first that removes it at a loss of at most
     `bounds.good_enough`.
 
