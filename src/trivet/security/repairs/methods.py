@@ -196,8 +196,8 @@ def repair_method(name: str) -> RepairMethod:
     return REPAIRS[name]
 
 
-# The first takes no time. The second takes longer than the three after it, but removes most backdoors that the
-# first leaves, and those three hardly any (docs/repair.md).
+# The first takes no time. The second takes longer than the three after it, but removes most backdoors that
+# the first leaves, and those three hardly any (docs/repair.md).
 register(RepairMethod("clp", 0, clp))
 register(RepairMethod("unlearn", 1, unlearning))
 register(RepairMethod("fst", 2, fst))
