@@ -67,10 +67,13 @@ def colour():
     return benchmark("colour_detection")
 
 
-def test_the_rates_that_every_scan_shows_are_those_of_the_rows(colour):
+@pytest.mark.parametrize("profile", ["standard", "quick"])
+def test_the_rates_that_every_scan_shows_are_those_of_the_rows_of_its_profile(colour, profile):
     rows = json.loads(colour.DATA.read_text(encoding="utf-8"))
-    assert json.loads(colour.RATES.read_text(encoding="utf-8")) == colour.rates(rows)
-    packaged = benchmark_rates()
+    rows = colour.quick(rows) if profile == "quick" else rows
+    assert json.loads(colour.RATES.read_text(encoding="utf-8"))[profile] == colour.rates(rows)
+    packaged = benchmark_rates(profile)
+    assert packaged.profile == profile
     shown = [row for row in rows if row["part"] != "tuning" and "verdict" in row and colour.works(row)]
     assert packaged.clean.networks + sum(rate.networks for rate in packaged.kinds.values()) == len(shown)
     right = sum(row["right"] for row in shown)

@@ -34,6 +34,7 @@ from trivet.security.scanning.reference import (
     judged_against,
     load_reference,
     pixels_sha256,
+    with_benchmark,
 )
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.scan import _judged_with, scan, scan_document
@@ -123,8 +124,19 @@ def test_without_a_reference_it_says_so_with_the_rate_on_clean_networks():
     assert calibration.summary.startswith("uncalibrated:")
     assert f"accuses {rates.clean.count} of {rates.clean.networks} (" in calibration.summary
     assert {rate.kind for rate in calibration.not_searched} == set(rates.kinds) - set(KINDS)
-    assert "measured with the profile standard" in calibrated(searches(), 0.9, "quick", None).summary
     assert judged_against(calibration, ACCUSED, searches(), 7) == ACCUSED
+
+
+def test_rates_are_of_the_profile_of_the_scan_or_say_of_which():
+    quick, thorough = (calibrated(searches(), 0.9, name, None) for name in ("quick", "thorough"))
+    rates = benchmark_rates("quick").clean
+    assert f"accuses {rates.count} of {rates.networks} (" in quick.summary
+    assert "measured with" not in quick.summary
+    assert quick.measured_with == "quick"
+    assert "measured with the profile standard" in thorough.summary
+    assert thorough.measured_with == "standard"
+    found = {name: with_benchmark(searches(), name)[0].benchmark for name in ("quick", "thorough")}
+    assert found == {name: benchmark_rates(name).kinds["patch"] for name in ("quick", "thorough")}
 
 
 def test_networks_of_another_accuracy_are_a_caution():

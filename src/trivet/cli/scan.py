@@ -175,7 +175,9 @@ def _searches_table(result: "ScanResult") -> Table:
     """Return what was looked for, and how often such triggers are found."""
     from trivet.security.scanning.rates import shown_rate  # noqa: PLC0415 - as above
 
-    table = figures_table("looked for", "outcome", "strength", "found on the benchmark", names=4)
+    profile = "standard" if result.calibration is None else result.calibration.measured_with
+    found = f"found on the benchmark, profile {profile}"
+    table = figures_table("looked for", "outcome", "strength", found, names=4)
     for search in result.searches:
         rate = "" if search.benchmark is None else shown_rate(search.benchmark)
         strength = _number(search.strength, 2)

@@ -20,16 +20,20 @@ __all__ = ["Rates", "benchmark_rates", "shown_rate"]
 class Rates:
     """Clean networks that the scan accused, and by kind of trigger the attacked ones that it found."""
 
+    profile: str
     clean: BenchmarkRate
     kinds: Mapping[str, BenchmarkRate]
 
 
 @cache
-def benchmark_rates() -> Rates:
-    """Return the rates of the benchmark that this version was measured on."""
+def benchmark_rates(profile: str = "standard") -> Rates:
+    """Return the rates of a profile, or of ``standard`` where it was not measured, which the result names."""
     text = files("trivet.security.scanning").joinpath("rates.json").read_text(encoding="utf-8")
-    content = json.loads(text)
-    return Rates(_rate(content["clean"]), {each["kind"]: _rate(each) for each in content["kinds"]})
+    measured = json.loads(text)
+    profile = profile if profile in measured else "standard"
+    content = measured[profile]
+    kinds = {each["kind"]: _rate(each) for each in content["kinds"]}
+    return Rates(profile, _rate(content["clean"]), kinds)
 
 
 def shown_rate(rate: BenchmarkRate) -> str:

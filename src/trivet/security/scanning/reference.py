@@ -259,9 +259,9 @@ def conformal_p(score: float, clean: Sequence[float]) -> float:
     return (1 + sum(each >= score for each in clean)) / (1 + len(clean))
 
 
-def with_benchmark(searches: Sequence[KindSearch]) -> tuple[KindSearch, ...]:
+def with_benchmark(searches: Sequence[KindSearch], profile: str) -> tuple[KindSearch, ...]:
     """Return the searches, each with how often the scan finds its kind of trigger on the benchmark."""
-    kinds = benchmark_rates().kinds
+    kinds = benchmark_rates(profile).kinds
     return tuple(replace(search, benchmark=kinds.get(search.kind)) for search in searches)
 
 
@@ -287,7 +287,7 @@ def calibrated(
         If the reference was made with other searches.
     """
     strongest = max(searches, key=lambda search: -1.0 if search.strength is None else search.strength)
-    score, rates = strongest.strength or 0.0, benchmark_rates()
+    score, rates = strongest.strength or 0.0, benchmark_rates(profile)
     kinds = frozenset(search.kind for search in searches)
     plain = Calibration(
         score=score,
@@ -301,7 +301,8 @@ def calibrated(
         accuracy=None,
         clean=rates.clean,
         not_searched=tuple(rate for kind, rate in rates.kinds.items() if kind not in kinds),
-        summary=_uncalibrated(rates.clean, profile),
+        summary=_uncalibrated(rates.clean, profile, rates.profile),
+        measured_with=rates.profile,
     )
     if reference is None:
         return plain
@@ -323,8 +324,8 @@ def calibrated(
     return replace(known, summary=_said(known, accuracy, profile))
 
 
-def _uncalibrated(clean: BenchmarkRate, profile: str) -> str:
-    other = "" if profile == "standard" else ", measured with the profile standard"
+def _uncalibrated(clean: BenchmarkRate, profile: str, measured: str) -> str:
+    other = "" if profile == measured else f", measured with the profile {measured}"
     return (
         "uncalibrated: its chances come from a model of clean networks, not from clean networks of this "
         "architecture, which --reference names. On this project's benchmark the scan accuses "
@@ -342,8 +343,9 @@ def _said(calibration: Calibration, accuracy: float, profile: str) -> str:
         )
     if not calibration.decides:
         return (
-            f"{_uncalibrated(calibration.clean, profile)} Among the {networks} clean networks of "
-            f"{calibration.reference} p is {calibration.p_value:.2g}; an alarm takes {SMALLEST}.{other}"
+            f"{_uncalibrated(calibration.clean, profile, calibration.measured_with)} "
+            f"Among the {networks} clean networks of {calibration.reference} p is {calibration.p_value:.2g}; "
+            f"an alarm takes {SMALLEST}.{other}"
         )
     return (
         f"calibrated against {networks} clean networks ({calibration.reference}): {calibration.as_strong} of "

@@ -195,6 +195,9 @@ class Calibration:
         Kinds of triggers of the benchmark that no search is for.
     summary
         All that in a sentence or two, from ``calibrated`` or ``uncalibrated`` on.
+    measured_with
+        The profile that the scan had on the benchmark, which is ``standard`` where that of this scan was not
+        measured.
     """
 
     score: float
@@ -209,6 +212,7 @@ class Calibration:
     clean: BenchmarkRate
     not_searched: tuple[BenchmarkRate, ...]
     summary: str
+    measured_with: str = "standard"
 
 
 @dataclass(frozen=True)

@@ -319,7 +319,7 @@ def _conclude(
         threads=torch.get_num_threads(),
         device=device_of(checkpoint.model),
         profile=profile,
-        searches=with_benchmark(searches),
+        searches=with_benchmark(searches, profile),
         calibration=calibration,
     )
     return Scan(result, contract, masks, patterns, working, held_out)
