@@ -59,6 +59,10 @@ LOOKED_AT = (
     "gtsrb-vgg-subnet-10023",
     "gtsrb-vgg-clean-10105",
     "gtsrb-vgg-subnet-10111",
+    "cifar10-vgg-clean-10058",
+    "cifar10-resnet-clean-10102",
+    "cifar10-resnet-clean-10110",
+    "cifar10-vgg-clean-10127",
 )
 #: An attack that succeeds less often is counted apart.
 WORKS_FROM = 0.8

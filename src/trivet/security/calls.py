@@ -203,16 +203,12 @@ def _said_of_stand_in(result: ScanResult) -> str:
 
 def _change_search(kind: str, profile: ScanProfileName) -> Search:
     """Return the scan's search for a change of some kind, for one label."""
-    settings = SETTINGS[profile]
+    settings, way = SETTINGS[profile], WAYS[kind]
 
     def find(score: Scorer, images: ImageSet, label: int, seed: int) -> Stamp:
-        found = [
-            way.reach(score, images, images, labels=[label], settings=settings, seed=seed)
-            for way in WAYS[kind]
-        ]
-        return max(found, key=lambda each: each.counts[0] / each.images[0]).changes[0]
+        return way.reach(score, images, images, labels=[label], settings=settings, seed=seed).changes[0]
 
-    return Search(find, sum(way.image_steps(settings) for way in WAYS[kind]))
+    return Search(find, way.image_steps(settings))
 
 
 def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:

@@ -21,7 +21,6 @@ __all__ = [
     "BATCH",
     "MOVED",
     "SPREAD",
-    "STRIPED",
     "WAVE_STEPS",
     "WAVE_WORDS",
     "Change",
@@ -71,25 +70,6 @@ class _Spread:
         return (pixels + variables).clamp(0, 1)
 
 
-@dataclass(frozen=True)
-class _Striped:
-    """A perturbation that is a sum of one by rows and one by columns, as sinusoids are (Barni et al. 2019).
-
-    So few variables reach little on clean networks, which leaves room for a larger bound than `_Spread` has.
-    """
-
-    bound: float = 24 / 255
-    words: str = "a change by rows and by columns of at most 24/255"
-
-    def variables(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
-        return (shape[1] + shape[2],)
-
-    def __call__(self, pixels: Tensor, variables: Tensor) -> Tensor:
-        rows, columns = variables.split([pixels.shape[2], pixels.shape[3]], dim=1)
-        both = rows[:, None, :, None] + columns[:, None, None, :]
-        return (pixels + both.clamp(-self.bound, self.bound)).clamp(0, 1)
-
-
 #: Control points a side of a flow field (Nguyen and Tran 2021, section 3.2), and the size at which a bound
 #: in pixels holds; on larger images it grows with their side.
 CONTROL_POINTS: Final = 4
@@ -130,7 +110,6 @@ CHOSEN_ON: Final = 40
 WAVE_STEPS: Final = 2 * len(PERIODS) * PHASES * CHOSEN_ON // 3
 
 SPREAD: Final[Change] = _Spread()
-STRIPED: Final = _Striped()
 MOVED: Final[Change] = _Moved()
 
 

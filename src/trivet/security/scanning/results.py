@@ -39,7 +39,7 @@ __all__ = [
 
 #: Number of the scan. It rises with each change that may change a verdict or a score: what was scanned before
 #: is then scanned again, and a reference made again.
-SCAN: Final = 5
+SCAN: Final = 6
 
 
 def scan_version() -> str:
