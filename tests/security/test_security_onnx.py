@@ -9,7 +9,7 @@ from torch.nn import functional
 from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
 from trivet.security.frozen import freeze
-from trivet.security.reading import onnx as onnx_module
+from trivet.security.reading.onnx import file as onnx_file
 from trivet.security.reading.onnx import read_onnx, refuse_heavy
 from trivet.work.confined import Confined
 
@@ -178,7 +178,7 @@ def message(number, content):
 
 def test_what_surrounds_the_weights_is_bounded(monkeypatch):
     """A message of two bytes takes a hundred in memory, so the numbers alone may be many."""
-    monkeypatch.setattr(onnx_module, "MAX_STRUCTURE_BYTES", 100)
+    monkeypatch.setattr(onnx_file, "MAX_STRUCTURE_BYTES", 100)
     numbers = message(5, message(9, bytes(1000)) + message(4, bytes(400)))
     refuse_heavy(message(7, numbers), "a.onnx")
     for heavy in (
@@ -356,7 +356,7 @@ def test_many_small_weights_take_a_time_that_grows_with_their_number(onnx, child
         proto.graph.initializer.add(name=str(number), data_type=1, float_data=[1.0])
     (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
     request = {"path": str(tmp_path / "a.onnx"), "name": "a.onnx"}
-    assert child.ask(f"{onnx_module.__name__}:prepare", request, name="a.onnx", seconds=5) == [None, *SHAPE]
+    assert child.ask(f"{onnx_file.__name__}:prepare", request, name="a.onnx", seconds=5) == [None, *SHAPE]
 
 
 @pytest.mark.parametrize("upper", [True, False])

@@ -1,0 +1,67 @@
+"""Paddings of ONNX by numbers, of all axes."""
+
+from typing import Any, Final
+
+from trivet.security.reading.onnx.graph import hold, named, without
+from trivet.security.reading.onnx.versions import PADDING
+
+__all__ = ["PADDED", "SAME", "pad", "pad_in_numbers"]
+
+#: Says that a window is padded for the output to be as large as the input, or its stride's part of it.
+SAME: Final = {b"SAME_UPPER": True, b"SAME_LOWER": False}
+PADDED: Final = frozenset({"Conv", "MaxPool", "AveragePool"})
+
+
+def pad_in_numbers(onnx: Any, graph: Any, sizes: dict[str, list[int | None]]) -> None:
+    """Write by numbers the padding that Keras and CNTK name, as far as the sizes are known."""
+    padded = [node for node in graph.node if node.op_type in PADDED and named(node, "auto_pad") in SAME]
+    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    for node in padded:
+        window = named(node, "kernel_shape") or weights.get(node.input[1], [])[2:]
+        steps = named(node, "strides") or [1] * len(window)
+        spread = named(node, "dilations") or [1] * len(window)
+        found = sizes.get(node.input[0], [])[2:] or [None] * len(window)
+        asked = zip(found, window, steps, spread, strict=len(found) == len(window))
+        pads = [pad for each in asked if (pad := _same(*each)) is not None]
+        if not pads or len(pads) < len(window):
+            continue
+        less, more = [pad // 2 for pad in pads], [pad - pad // 2 for pad in pads]
+        first, last = (less, more) if SAME[named(node, "auto_pad")] else (more, less)
+        without(node, "auto_pad")
+        without(node, "pads")
+        node.attribute.append(onnx.helper.make_attribute("pads", [*first, *last]))
+
+
+def _same(size: int | None, window: int, step: int, spread: int) -> int | None:
+    """Return how many pixels are put beside an axis; None where that depends on a size not known."""
+    reach = (window - 1) * spread + 1
+    if step == 1:
+        return reach - 1
+    return None if size is None else max((-(-size // step) - 1) * step + reach - size, 0)
+
+
+def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: dict[str, list[int | None]]) -> None:
+    """Write the padding of some axes as one of all, and leave out a value that nothing is padded with."""
+    pads, axes = (
+        onnx.numpy_helper.to_array(held[node.input[place]]).tolist()
+        if len(node.input) > place and node.input[place] in held
+        else None
+        for place in (1, PADDING)
+    )
+    rank = len(known.get(node.input[0], []))
+    if (
+        pads is not None
+        and axes
+        and len(pads) == 2 * len(axes)
+        and all(-rank <= axis < rank for axis in axes)
+    ):
+        whole = [0] * 2 * rank
+        for place, axis in enumerate(axes):
+            whole[axis % rank], whole[rank + axis % rank] = pads[place], pads[len(axes) + place]
+        node.input[:] = [
+            node.input[0],
+            hold(onnx, graph, f"{node.name}_pads", whole),
+            *node.input[2:PADDING],
+        ]
+    if named(node, "mode") not in {None, b"constant"} and len(node.input) <= PADDING:
+        del node.input[2:]
