@@ -5,23 +5,27 @@ a quotation mark in it is code. So every name is replaced before the conversion,
 of `trivet.work.confined`; the conversion sees only what the child has written.
 """
 
+import re
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.errors import CheckpointError, import_extra
+from trivet.security.reading.onnx.constants import FOLDED, constants, fold, hold_constants
 from trivet.security.reading.onnx.graph import (
     DOMAINS,
-    constants,
     drop_training,
-    hold_constants,
+    drop_weights_from_inputs,
+    keep_first_results,
     rename,
 )
-from trivet.security.reading.onnx.operators import known_sizes, write_older
+from trivet.security.reading.onnx.operators import write_older
 from trivet.security.reading.onnx.padding import pad_in_numbers
 from trivet.security.reading.onnx.program import AXES, Program, Sizes
-from trivet.security.reading.onnx.versions import later_versions
-from trivet.security.reading.parts import GRAPH, INITIALIZER, MAX_GRAPH_BYTES, beside, fields
+from trivet.security.reading.onnx.sizes import known_sizes
+from trivet.security.reading.onnx.versions import later_versions, refuse_unknown, upgrade
+from trivet.security.reading.parts import GRAPH, INITIALIZER, MAX_GRAPH_BYTES, beside, fields, under
 from trivet.wording import first_line, quote
 from trivet.work.confined import Confined
 
@@ -33,9 +37,15 @@ MAX_BYTES = MAX_GRAPH_BYTES
 #: Bytes other than weights: a network of a thousand layers needs a tenth of it. The smallest
 #: message takes two bytes in the file and a hundred in memory.
 MAX_STRUCTURE_BYTES = 4 * 2**20
+#: Field numbers of GraphProto.node, NodeProto.attribute and AttributeProto.t.
+NODE, ATTRIBUTE, TENSOR = 1, 5, 5
 #: Field numbers of TensorProto's float_data, raw_data and double_data, which take as much memory as on disk.
 NUMBERS = frozenset({4, 9, 10})
 EXTERNAL = 1
+#: In the names of operators that round to whole numbers.
+QUANTISED: Final = re.compile(r"^QLinear|^Q[A-Z][a-z]|(?<!De)[Qq]uantize|Integer$")
+#: How often the weights may be used, all in all.
+MOST_COPIES: Final = 2
 
 
 def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None = None) -> Program:
@@ -50,7 +60,10 @@ def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None =
             warnings.simplefilter("ignore")
             model = onnx.load_model(child.file(PREPARED))
             with later_versions(onnx, model):
+                refuse_unknown(model, name)
                 network = onnx2torch.convert(model).float()
+    except CheckpointError:
+        raise
     except Exception as error:  # onnx and onnx2torch complain in many ways
         raise _unreadable(name, error) from error
     return Program(network, batch, tuple(sizes))
@@ -73,14 +86,23 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         del content
         _refuse_unsafe(model, name)
         _take_in(model, path, name, room=MAX_BYTES - size)
-        hold_constants(model.graph)
+        for version in model.opset_import:
+            version.domain = "" if version.domain in DOMAINS else version.domain
+        hold_constants(onnx, model.graph)
+        keep_first_results(model.graph, name)
         drop_training(model.graph)
+        drop_weights_from_inputs(model)
+        upgrade(onnx, model, name)
+        hold_constants(onnx, model.graph)
         sizes = _sizes(model.graph, name)
         rename(model.graph)
+        fold(onnx, model, name, room=MAX_BYTES)
+        _refuse_rounding(model.graph.node, name)
+        _refuse_copies(model.graph, name)
         known = known_sizes(onnx, model)
         pad_in_numbers(onnx, model.graph, known)
         write_older(onnx, model, name, known)
-        hold_constants(model.graph)  # of what was written out
+        hold_constants(onnx, model.graph)  # of what was written out
         (folder / PREPARED).write_bytes(model.SerializeToString())
     except (CheckpointError, MemoryError):
         raise
@@ -100,11 +122,8 @@ def refuse_heavy(content: bytes, name: str) -> None:
     """Refuse a file that would take far more memory than disk: bounded before it is parsed."""
     numbers = 0
     try:
-        for number, part in fields(memoryview(content)):
-            if number == GRAPH:
-                for inner, tensor in fields(part):
-                    if inner == INITIALIZER:
-                        numbers += sum(len(value) for field, value in fields(tensor) if field in NUMBERS)
+        for tensor in _tensors(memoryview(content)):
+            numbers += sum(len(value) for field, value in fields(tensor) if field in NUMBERS)
     except ValueError as error:
         raise CheckpointError(f"{name} cannot be read as an ONNX network: {first_line(error)}.") from error
     if len(content) - numbers > MAX_STRUCTURE_BYTES:
@@ -114,10 +133,17 @@ def refuse_heavy(content: bytes, name: str) -> None:
         )
 
 
+def _tensors(content: memoryview) -> Iterator[memoryview]:
+    """Yield the weights of a graph, and the constants that are operators in it, as Paddle writes weights."""
+    yield from under(content, GRAPH, INITIALIZER)
+    yield from under(content, GRAPH, NODE, ATTRIBUTE, TENSOR)
+
+
 def _refuse_unsafe(model: Any, name: str) -> None:
     graph = model.graph
     if len(model.functions) > 0 or len(graph.sparse_initializer) > 0:
         raise CheckpointError(f"{name} was refused: it holds functions or sparse tensors of its own.")
+    _refuse_rounding((node for node in graph.node if node.op_type not in FOLDED), name)
     for node in graph.node:
         if node.domain not in DOMAINS:
             raise CheckpointError(
@@ -128,6 +154,24 @@ def _refuse_unsafe(model: Any, name: str) -> None:
             raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
     if any(each.data_location == EXTERNAL or len(each.external_data) > 0 for each in constants(graph)):
         raise CheckpointError(f"{name} was refused: a constant in it points to another file.")
+
+
+def _refuse_rounding(nodes: Iterable[Any], name: str) -> None:
+    """Refuse a network that computes with whole numbers, be it of ONNX or of a runtime."""
+    for node in nodes:
+        if QUANTISED.search(node.op_type):
+            raise CheckpointError(
+                f"{name} was refused: it was quantised; {quote(node.op_type)} in it rounds what it computes, "
+                "which has no gradients to search for a trigger with. Give the network from before that, or "
+                "one of which the weights alone are quantised."
+            )
+
+
+def _refuse_copies(graph: Any, name: str) -> None:
+    """Refuse weights that are used many times, since onnx2torch copies them each time."""
+    sizes = {tensor.name: tensor.ByteSize() for tensor in graph.initializer}
+    if sum(sizes.get(each, 0) for node in graph.node for each in node.input) > MOST_COPIES * MAX_BYTES:
+        raise CheckpointError(f"{name} was refused: it uses its weights too many times.")
 
 
 def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
@@ -158,11 +202,9 @@ def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
 
 def _sizes(graph: Any, name: str) -> Sizes:
     """Return (n, channels, height, width) of the images, None for a size that may vary."""
-    held = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in held]
-    if len(inputs) != 1:
-        raise CheckpointError(f"{name} takes {len(inputs)} inputs; expected one, the images.")
-    sizes = [dim.dim_value or None for dim in inputs[0].type.tensor_type.shape.dim]
+    if len(graph.input) != 1:
+        raise CheckpointError(f"{name} takes {len(graph.input)} inputs; expected one, the images.")
+    sizes = [dim.dim_value or None for dim in graph.input[0].type.tensor_type.shape.dim]
     if not 2 <= len(sizes) <= AXES:  # noqa: PLR2004 - images all in a row
         raise CheckpointError(
             f"{name} takes inputs of {len(sizes)} axes; expected images of shape (n, channels, height, "

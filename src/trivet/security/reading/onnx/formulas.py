@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from trivet.security.reading.onnx.graph import settings
+from trivet.security.reading.onnx.graph import misread, named, settings
 
 __all__ = ["written_out"]
 
@@ -32,10 +32,21 @@ IN_OTHERS: Final = {
         bias = Constant <value: tensor = float {%(bias)r}> () none = Constant <value: tensor = float {0.0}> ()
         up = Add (x, bias) down = Sub (x, bias) below = Less (x, less) above = Greater (x, least)
         rest = Where (above, down, none) y = Where (below, up, rest)""",
-    "GlobalMaxPool": """
-        flat = Constant <value: tensor = int64[3] {0, 0, -1}> ()
-        shape = Constant <value: tensor = int64[4] {0, 0, 1, 1}> ()
-        a = Reshape (x, flat) m = ReduceMax <axes = [2], keepdims = 1> (a) y = Reshape (m, shape)""",
+    "DepthToSpace": """
+        apart = Constant <value: tensor = int64[6] {0, 0, 0, %(blocksize)d, %(blocksize)d, -1}> ()
+        rows = Constant <value: tensor = int64[5] {0, 0, 0, 0, -1}> ()
+        columns = Constant <value: tensor = int64[4] {0, 0, 0, -1}> ()
+        a = Transpose <perm = [0, 2, 3, 1]> (x) c = Reshape (a, apart)
+        d = Transpose <perm = [0, 5, 2, 4, 1, 3]> (c) e = Reshape (d, rows)
+        f = Transpose <perm = [0, 1, 4, 2, 3]> (e) y = Reshape (f, columns)""",
+    "SpaceToDepth": """
+        columns = Constant <value: tensor = int64[5] {0, 0, 0, -1, %(blocksize)d}> ()
+        rows = Constant <value: tensor = int64[6] {0, 0, 0, 0, -1, %(blocksize)d}> ()
+        whole = Constant <value: tensor = int64[4] {0, 0, 0, -1}> ()
+        a = Reshape (x, columns) c = Transpose <perm = [0, 1, 3, 4, 2]> (a) d = Reshape (c, rows)
+        e = Transpose <perm = [0, 4, 2, 5, 3, 1]> (d) f = Reshape (e, whole)
+        y = Transpose <perm = [0, 3, 1, 2]> (f)""",
+    "GlobalMaxPool": "y = ReduceMax <axes = %(pixels)s, keepdims = 1> (x)",
     "MeanVarianceNormalization": """
         tiny = Constant <value: tensor = float {1e-9}> () m = ReduceMean <axes = %(axes)s, keepdims = 1> (x)
         a = Sub (x, m) c = Mul (a, a) v = ReduceMean <axes = %(axes)s, keepdims = 1> (c)
@@ -59,11 +70,18 @@ IN_OTHERS: Final = {
 }
 
 
-def written_out(onnx: Any, node: Any, opset: int, scale: Any) -> list[Any]:
+#: Operators on all axes but those of images and channels.
+OVER_PIXELS: Final = frozenset({"GlobalAveragePool", "GlobalMaxPool"})
+
+
+def written_out(onnx: Any, node: Any, opset: int, scale: Any, rank: int | None, name: str) -> list[Any]:
     """Return a node, or those that compute the same by other operators."""
-    if node.op_type not in IN_OTHERS:
+    if node.op_type in OVER_PIXELS and rank is None:
+        raise misread(name, f"{node.op_type} of what has an unknown number of axes")
+    if node.op_type not in IN_OTHERS or named(node, "mode") == b"CRD":  # as PyTorch's pixel_shuffle
         return [node]
-    says = settings(onnx, node, opset) | {"length": 0 if scale is None else scale.size}
+    says = settings(onnx, node, opset)
+    says |= {"length": 0 if scale is None else scale.size, "pixels": list(range(2, rank or 0))}
     kind = f"{node.op_type}, tanh" if says.get("approximate") == b"tanh" else node.op_type
     if (kind == "GroupNormalization" and scale is None) or (
         kind == "RMSNormalization" and says["axis"] != -1

@@ -1,54 +1,87 @@
-"""Changes to a graph of ONNX that leave what it computes: its constants, names, and dropout."""
+"""Changes to a graph of ONNX that leave what it computes: its names, its results, and dropout."""
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from trivet.errors import CheckpointError
+from trivet.wording import quote
 
 __all__ = [
     "DOMAINS",
-    "constants",
+    "SEVERAL",
+    "as_in_training",
     "drop_training",
-    "hold",
-    "hold_constants",
+    "drop_weights_from_inputs",
     "keep",
+    "keep_first_results",
     "misread",
     "named",
+    "opset_of",
     "rename",
     "settings",
     "without",
+    "without_weights",
 ]
 
 DOMAINS = frozenset({"", "ai.onnx"})
+#: Operators of which onnx2torch returns every result.
+SEVERAL: Final = frozenset({"Split", "TopK"})
+#: The version of the format from which on weights need not be inputs.
+UNLISTED: Final = 4
+#: Constants up to this size may say what shape a result has; larger ones are weights.
+MAX_SHAPE_BYTES: Final = 4096
 
 
-def constants(graph: Any) -> Iterator[Any]:
-    """Yield the tensors in attributes."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield attribute.t
-            yield from attribute.tensors
+def opset_of(model: Any) -> int:
+    """Return the version of ONNX's operators that a file means."""
+    return next((each.version for each in model.opset_import if each.domain in DOMAINS), 1)
 
 
-def hold_constants(graph: Any) -> None:
-    """Write constants as weights, which onnx2torch takes wherever it takes constants, and in more places."""
-    results, kept = {value.name for value in graph.output}, []
-    for node in graph.node:
-        value = node.attribute[0] if node.op_type == "Constant" and len(node.attribute) == 1 else None
-        if value is not None and value.name == "value" and node.output[0] not in results:
-            tensor = graph.initializer.add()
-            tensor.CopyFrom(value.t)
-            tensor.name = node.output[0]
+def without_weights(onnx: Any, model: Any) -> Any:
+    """Return a copy of a model in which inputs of the same shapes stand for large weights."""
+    copy, graph = onnx.ModelProto(), model.graph
+    copy.ir_version = model.ir_version
+    copy.opset_import.extend(model.opset_import)
+    for part in ("node", "input", "output"):
+        getattr(copy.graph, part).extend(getattr(graph, part))
+    copy.graph.name = "graph"
+    for tensor in graph.initializer:
+        if tensor.ByteSize() <= MAX_SHAPE_BYTES:
+            copy.graph.initializer.append(tensor)
         else:
-            kept.append(node)
-    keep(graph, kept)
+            info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            copy.graph.input.append(info)
+    return copy
 
 
-def hold(onnx: Any, graph: Any, name: str, numbers: list[int] | list[float]) -> str:
-    """Add a constant; return its name."""
-    kind = onnx.TensorProto.INT64 if all(type(each) is int for each in numbers) else onnx.TensorProto.FLOAT
-    graph.initializer.append(onnx.helper.make_tensor(name, kind, [len(numbers)], numbers))
-    return name
+def keep_first_results(graph: Any, name: str) -> None:
+    """Leave each operator the results that onnx2torch returns; refuse a graph that uses others."""
+    results = {value.name for value in graph.output}
+    used = {each for node in graph.node for each in node.input} | results
+    for node in list(graph.node):
+        if node.op_type in SEVERAL:
+            for place, result in enumerate(node.output):
+                if result in results:  # onnx2torch would return all of the operator's
+                    node.output[place] = f"{result} of several"
+                    graph.node.add(op_type="Identity", input=[node.output[place]], output=[result])
+            continue
+        if len(node.output) < 2:  # noqa: PLR2004 - a result, and others
+            continue
+        if node.op_type == "BatchNormalization":
+            raise as_in_training(name)
+        if any(each in used for each in node.output[1:] if each):
+            raise CheckpointError(
+                f"{name} was refused: what a {quote(node.op_type)} in it returns beside its first result is "
+                "used, and not read. Give its state dict, and --arch for the code of its network."
+            )
+        del node.output[1:]
+
+
+def as_in_training(name: str) -> CheckpointError:
+    """Return the refusal of a network whose scores of an image depend on the others of its batch."""
+    return CheckpointError(
+        f"{name} was refused: a BatchNormalization in it takes mean and variance from the images at hand, as "
+        "in training. Call model.eval() before the export."
+    )
 
 
 def keep(graph: Any, nodes: list[Any]) -> None:
@@ -61,20 +94,33 @@ def keep(graph: Any, nodes: list[Any]) -> None:
 def drop_training(graph: Any) -> None:
     """Take out what a network has for its training: dropout, and the inputs that switch it."""
     replaced: dict[str, str] = {}
+    switches: set[str] = set()
     kept: list[Any] = []
+    results = {value.name for value in graph.output}
     for node in graph.node:
         node.input[:] = [replaced.get(name, name) for name in node.input]
-        if node.op_type == "Dropout" and len(node.output) == 1:
-            replaced[node.output[0]] = node.input[0]
-        else:
-            kept.append(node)
-    if not replaced or any(value.name in replaced for value in graph.output):
-        return
+        if node.op_type == "Dropout":
+            switches.update(node.input[1:])
+            if node.output[0] not in results:
+                replaced[node.output[0]] = node.input[0]
+                continue
+            node.op_type, node.input[:] = "Identity", node.input[:1]
+            del node.attribute[:]
+        kept.append(node)
     keep(graph, kept)
-    used = {name for node in graph.node for name in node.input}
-    left = [type(value).FromString(value.SerializeToString()) for value in graph.input if value.name in used]
-    del graph.input[:]
-    graph.input.extend(left)
+    switches -= {name for node in graph.node for name in node.input}
+    for place, value in reversed(list(enumerate(graph.input))):
+        if value.name in switches:
+            del graph.input[place]
+
+
+def drop_weights_from_inputs(model: Any) -> None:
+    """Take weights out of the inputs, where files of before version 4 of the format list them as well."""
+    held = {tensor.name for tensor in model.graph.initializer}
+    for place, value in reversed(list(enumerate(model.graph.input))):
+        if value.name in held:
+            del model.graph.input[place]
+    model.ir_version = max(model.ir_version, UNLISTED)
 
 
 def rename(graph: Any) -> None:
@@ -103,9 +149,11 @@ def rename(graph: Any) -> None:
 
 
 def named(node: Any, name: str) -> Any:
-    """Return what a node's attribute says, a text as bytes and numbers as a list."""
+    """Return what a node's attribute says: a whole number, a text as bytes, or several numbers as a list."""
     said = next((each for each in node.attribute if each.name == name), None)
-    return None if said is None else said.s or list(said.ints)
+    if said is None or said.HasField("i"):
+        return None if said is None else said.i
+    return said.s or list(said.ints) or list(said.floats)
 
 
 def settings(onnx: Any, node: Any, opset: int) -> dict[str, Any]:

@@ -2,39 +2,32 @@
 
 from typing import Any, Final
 
+import numpy as np
+
 from trivet.errors import CheckpointError
+from trivet.security.reading.onnx.constants import hold
 from trivet.security.reading.onnx.formulas import written_out
-from trivet.security.reading.onnx.graph import DOMAINS, hold, keep, misread, named, without
-from trivet.security.reading.onnx.padding import PADDED, SAME, pad
+from trivet.security.reading.onnx.graph import (
+    as_in_training,
+    keep,
+    misread,
+    named,
+    opset_of,
+    without,
+)
+from trivet.security.reading.onnx.padding import pad
 from trivet.security.reading.onnx.resize import resized
+from trivet.security.reading.onnx.sizes import Sizes
 from trivet.security.reading.onnx.versions import NOOP, REDUCTIONS
 
-__all__ = ["known_sizes", "write_older"]
-
-#: Of what has to be known to write an operator in an older way.
-SIZED: Final = frozenset({"Pad", "Split", "Resize", "LayerNormalization"})
+__all__ = ["write_older"]
 
 
-def known_sizes(onnx: Any, model: Any) -> dict[str, list[int | None]]:
-    """Return the sizes of results, as far as they are known and anything may depend on them."""
-    if not any(_is_sized(node) for node in model.graph.node):
-        return {}
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    return {
-        value.name: [size.dim_value or None for size in value.type.tensor_type.shape.dim]
-        for value in (*inferred.input, *inferred.value_info)
-    }
-
-
-def _is_sized(node: Any) -> bool:
-    return node.op_type in SIZED or (node.op_type in PADDED and named(node, "auto_pad") in SAME)
-
-
-def write_older(onnx: Any, model: Any, name: str, known: dict[str, list[int | None]]) -> None:
+def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
     """Write operators as versions before 18 had them, where constants show that they say the same."""
     graph = model.graph
     held = {tensor.name: tensor for tensor in graph.initializer}
-    opset = next((each.version for each in model.opset_import if each.domain in DOMAINS), 1)
+    opset = opset_of(model)
     written: list[Any] = []
     for node in graph.node:
         while node.input and not node.input[-1]:
@@ -42,26 +35,36 @@ def write_older(onnx: Any, model: Any, name: str, known: dict[str, list[int | No
         second = held.get(node.input[1]) if len(node.input) > 1 else None
         given = None if second is None else onnx.numpy_helper.to_array(second)
         _refuse_unclear(node, given, name)
+        given = _count_from_first(onnx, graph, node, given, known, name)
         if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
             _reduction(onnx, node, given, name)
         elif node.op_type == "Split":
             _split(onnx, graph, node, known, name)
         elif node.op_type == "Pad":
             pad(onnx, graph, node, held, known)
+        elif node.op_type == "PRelu":
+            _slope(onnx, graph, node, given, known, name)
         else:
-            _plainly(onnx, node, given)
+            _plainly(onnx, graph, node, given, known)
         if node.op_type == "Resize":
             written += resized(onnx, graph, node, held, known, name)
         elif node.op_type == "LayerNormalization":
             written += _layer_norm(onnx, node, known)
         else:
-            written += written_out(onnx, node, opset, given)
+            rank = len(known[node.input[0]]) if node.input and node.input[0] in known else None
+            written += written_out(onnx, node, opset, given, rank, name)
     if len(written) > len(graph.node):
         keep(graph, written)
 
 
-#: Converted otherwise than ONNX says.
-MISREAD: Final = frozenset({"NonZero"})
+#: Operators that put axes in or take them out.
+MOVED: Final = frozenset({"Squeeze", "Unsqueeze", "ReduceSum"})
+#: Converted otherwise than ONNX says, all or those that say one of these.
+MISREAD: Final = {
+    "NonZero": (),
+    "ConvTranspose": ("output_shape",),
+    "IsInf": ("detect_negative", "detect_positive"),
+}
 
 
 def _refuse_unclear(node: Any, given: Any, name: str) -> None:
@@ -70,21 +73,78 @@ def _refuse_unclear(node: Any, given: Any, name: str) -> None:
             f"{name} was refused: a Squeeze in it names no axes, which runtimes read in different "
             "ways. Name them, or leave the input out."
         )
-    if node.op_type in MISREAD:
-        raise misread(name, node.op_type)
+    says = MISREAD.get(node.op_type)
+    if says is not None and (not says or any(each.name in says for each in node.attribute)):
+        raise misread(name, f"{node.op_type} with {says[0]}" if says else node.op_type)
+    if node.op_type == "LRN" and (named(node, "size") or 0) % 2 == 0:
+        raise misread(name, "LRN over an even number of channels")
+    if node.op_type == "BatchNormalization" and named(node, "training_mode"):
+        raise as_in_training(name)
 
 
-def _plainly(onnx: Any, node: Any, given: Any) -> None:
+def _count_from_first(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes, name: str) -> Any:
+    """Count several axes from the first one on; return those that an operator is given as an input.
+
+    onnx2torch sorts them as numbers, and takes one after the other.
+    """
+    if node.op_type not in REDUCTIONS | MOVED:
+        return given
+    axes = named(node, "axes") or ([] if given is None else given.ravel().tolist())
+    if len(axes) < 2 or min(axes) >= 0:  # noqa: PLR2004 - one axis stays where it is
+        return given
+    if node.input[0] not in known:
+        raise misread(name, f"{node.op_type} of axes that are counted from the last, of an unknown number,")
+    rank = len(known[node.input[0]]) + (len(axes) if node.op_type == "Unsqueeze" else 0)
+    counted = sorted(axis % rank for axis in axes)
+    if named(node, "axes"):
+        without(node, "axes")
+        node.attribute.append(onnx.helper.make_attribute("axes", counted))
+        return given
+    node.input[1] = hold(onnx, graph, f"{node.name}_axes", counted)
+    return np.array(counted)
+
+
+def _slope(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes, name: str) -> None:
+    """Give the slopes of a PRelu all axes, since onnx2torch takes the first for the channels."""
+    if given is None or node.input[0] not in known:
+        raise misread(name, "PRelu of slopes or sizes that are not known")
+    rank = len(known[node.input[0]])
+    if given.size > 1 and given.ndim < rank:
+        slopes = given.reshape((1,) * (rank - given.ndim) + given.shape)
+        node.input[1] = f"{node.name}_slopes"
+        graph.initializer.append(onnx.numpy_helper.from_array(slopes, node.input[1]))
+
+
+#: Numbers of half and of double precision, which are computed in single precision.
+FRACTIONS: Final = frozenset({10, 11, 16})
+
+
+def _plainly(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes) -> None:
     """Say what an operator means by its default, or leave out what means nothing."""
     if node.op_type == "Reshape" and given is not None and (given != 0).all():
         without(node, "allowzero")
     elif node.op_type == "Clip" and len(node.input) > 2 and not node.input[1]:  # noqa: PLR2004 - x, least, most
         node.op_type, node.input[:] = "Min", [node.input[0], node.input[2]]
+    elif node.op_type == "Cast" and named(node, "to") in FRACTIONS:
+        without(node, "to")
+        node.attribute.append(onnx.helper.make_attribute("to", int(onnx.TensorProto.FLOAT)))
+    elif node.op_type == "Flatten" and (ends := _ends(node, known)):
+        node.op_type, node.input[:] = (
+            "Reshape",
+            [node.input[0], hold(onnx, graph, f"{node.name}_shape", ends)],
+        )
+        del node.attribute[:]
     elif node.op_type == "CumSum" and all(each.name != "reverse" for each in node.attribute):
         node.attribute.append(onnx.helper.make_attribute("reverse", 0))  # the converter takes it for 1
 
 
-def _layer_norm(onnx: Any, node: Any, known: dict[str, list[int | None]]) -> list[Any]:
+def _ends(node: Any, known: Sizes) -> list[int] | None:
+    """Return the shape of what is flattened from its first axis on, or up to its last."""
+    axis, rank = named(node, "axis"), len(known.get(node.input[0], []))
+    return [1, -1] if axis in {0, -rank} else [-1, 1] if axis == rank else None
+
+
+def _layer_norm(onnx: Any, node: Any, known: Sizes) -> list[Any]:
     """Let a normalisation find its sizes in what it is given, where they are not known before."""
     axis = next((each.i for each in node.attribute if each.name == "axis"), -1)
     sizes = known.get(node.input[0], [None])
@@ -94,9 +154,12 @@ def _layer_norm(onnx: Any, node: Any, known: dict[str, list[int | None]]) -> lis
     return [onnx.helper.make_node("Identity", [scale], [node.input[1]], name=f"{node.name}_a"), node]
 
 
-def _split(onnx: Any, graph: Any, node: Any, known: dict[str, list[int | None]], name: str) -> None:
+def _split(onnx: Any, graph: Any, node: Any, known: Sizes, name: str) -> None:
     """Write the sizes of parts that are as large as possible and equal but for the last."""
     parts = len(node.output)
+    if parts == 1:
+        node.op_type, node.input[:] = "Identity", node.input[:1]
+        del node.attribute[:]
     if not any(each.name == "num_outputs" for each in node.attribute):
         return
     without(node, "num_outputs")

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from trivet.security.reading.onnx.graph import hold, named, without
+from trivet.security.reading.onnx.constants import hold
+from trivet.security.reading.onnx.graph import named, without
 from trivet.security.reading.onnx.versions import PADDING
 
-__all__ = ["PADDED", "SAME", "pad", "pad_in_numbers"]
+__all__ = ["pad", "pad_in_numbers"]
 
 #: Says that a window is padded for the output to be as large as the input, or its stride's part of it.
 SAME: Final = {b"SAME_UPPER": True, b"SAME_LOWER": False}

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from trivet.security.reading.onnx.graph import hold, misread, settings
+from trivet.security.reading.onnx.constants import hold
+from trivet.security.reading.onnx.graph import misread, settings
 from trivet.security.reading.onnx.program import AXES
 
 __all__ = ["resized"]
