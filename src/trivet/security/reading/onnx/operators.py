@@ -53,8 +53,7 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
         else:
             rank = len(known[node.input[0]]) if node.input and node.input[0] in known else None
             written += written_out(onnx, node, opset, given, rank, name)
-    if len(written) > len(graph.node):
-        keep(graph, written)
+    keep(graph, written)
 
 
 #: Operators that put axes in or take them out.
@@ -121,7 +120,9 @@ FRACTIONS: Final = frozenset({10, 11, 16})
 
 def _plainly(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes) -> None:
     """Say what an operator means by its default, or leave out what means nothing."""
-    if node.op_type == "Reshape" and given is not None and (given != 0).all():
+    if node.op_type == "MaxPool":
+        without(node, "storage_order")  # of the places of the largest pixels, which are not read
+    elif node.op_type == "Reshape" and given is not None and (given != 0).all():
         without(node, "allowzero")
     elif node.op_type == "Clip" and len(node.input) > 2 and not node.input[1]:  # noqa: PLR2004 - x, least, most
         node.op_type, node.input[:] = "Min", [node.input[0], node.input[2]]

@@ -103,6 +103,9 @@ def later_versions(onnx: Any, model: Any) -> Generator[None]:
     registry = import_module("onnx2torch.node_converters.registry")
     converters: dict[Any, Any] = registry._CONVERTER_REGISTRY  # noqa: SLF001 - it has no way to take one out
     own = dict(converters)
+    for operator, (versions, converter) in import_module("trivet.security.reading.onnx.modules").OWN.items():
+        for version in versions:
+            converters[registry.OperationDescription("", operator, version)] = converter
     opset = opset_of(model)
     operators = {node.op_type for node in model.graph.node} & (REDUCTIONS | WIDENED.keys())
     for operator in operators - {node.op_type for node in model.graph.node if _says_more(node)}:
