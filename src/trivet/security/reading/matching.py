@@ -39,6 +39,8 @@ LONGEST_PLACE: Final = 250
 #: The place of what is under no name.
 TOP: Final = "the top"
 MOST_PREFIXES: Final = 64
+#: How many layers are looked for in all, to see which prefixes to try.
+MOST_LOOKS: Final = 200_000
 MOST_PARTS: Final = 64
 #: In the names of what no layer can take, what that is, and what to do.
 NOT_PLAIN: Final = (
@@ -49,6 +51,8 @@ NOT_PLAIN: Final = (
     ("Uninitialized", "belongs to a lazy layer that never saw an image; run the network once, then save it"),
     ("Complex", "has complex numbers; expected real ones"),
 )
+#: What to do where several networks fit.
+MEANT: Final = "name the prefix that is meant with --state-key, or save its layers alone"
 #: What is wrong with the tensors of another network.
 MISSING: Final = "is missing"
 OTHER: Final = "is not a layer of it"
@@ -374,7 +378,10 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
             if ways is _exchanges and not best.problems:
                 break
             whole: dict[str, _Fit] = {}
-            for taken, put in ways(names, expected):
+            likely, complete = _likeliest(names, layers, ways(names, expected))
+            if complete > MOST_PREFIXES:
+                return _Fit(best.state, [f"the layers fit under {complete} prefixes; {MEANT}"], [])
+            for taken, put in likely:
                 fit = _named(names, layers, taken, put, loose=loose)
                 if not fit.problems:
                     whole[taken] = fit
@@ -397,14 +404,36 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
     return best
 
 
+def _likeliest(
+    state: State, layers: Sequence[Layer], ways: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], int]:
+    """Return the ways to name layers that have the most of them, and how many ways have all.
+
+    A file may have thousands of layers that are called as a network's first one is, and to try a way takes as
+    long as the file has layers. So only the likeliest are tried; names and shapes show which these are.
+    """
+    looked = [layer for layer in layers if not layer.key.endswith(COUNTER)]
+    looked = looked[: max(1, MOST_LOOKS // max(len(ways), 1))]
+    found = {
+        (taken, put): sum(
+            layer.key.startswith(put)
+            and not any(_misfit(state.get(taken + layer.key.removeprefix(put)), layer))
+            for layer in looked
+        )
+        for taken, put in ways
+    }
+    complete = sum(number == len(looked) for number in found.values())
+    return sorted(found, key=lambda way: -found[way])[:MOST_PREFIXES], complete
+
+
 def _several(fitting: Sequence[tuple[str, _Fit]]) -> list[str]:
     """Return what is wrong where different weights fit, each under the prefix beside it."""
-    if len(_different({str(number): fit.state for number, (_, fit) in enumerate(fitting)})) <= 1:
+    different = _different({str(number): fit.state for number, (_, fit) in enumerate(fitting)})
+    if len(different) <= 1:
         return []
-    prefixes = list(dict.fromkeys(prefix for prefix, _ in fitting))
+    prefixes = list(dict.fromkeys(fitting[int(number)][0] for number in different))
     under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in prefixes[:2])
-    what = "name the prefix that is meant with --state-key, or save its layers alone"
-    return [f"the layers fit under {under}, with different weights; {what}"]
+    return [f"the layers fit under {under}, with different weights; {MEANT}"]
 
 
 def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
@@ -429,7 +458,7 @@ def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     numbered = first[:1].isdigit()  # 10.weight is another layer, and not 0.weight below 1
     taken = [(prefix, "") for prefix in before if not (numbered and prefix[-1:].isdigit())]
     put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
-    return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
+    return list(dict.fromkeys((*taken, *put)))
 
 
 def _exchanges(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
@@ -442,7 +471,7 @@ def _exchanges(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
         for key in state
         if key.endswith(f".{end}")
     )
-    return list(dict.fromkeys(found))[:MOST_PREFIXES]
+    return list(dict.fromkeys(found))
 
 
 def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose: bool) -> _Fit:

@@ -16,12 +16,9 @@ ROUNDS: Final = 8
 def known_sizes(onnx: Any, model: Any) -> Sizes:
     """Return the sizes of results, and write them into the graph, from where onnx2torch takes them."""
     light = without_weights(onnx, model)
+    values = _inferred(onnx, light)
     for _ in range(ROUNDS):
-        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
-        values = [*inferred.input, *inferred.value_info]
-        shaped = [value for value in values if value.type.tensor_type.HasField("shape")]
-        known = {value.name: _sizes(value) for value in shaped}
-        counted = list(_counted(model.graph, known))
+        counted = list(_counted(model.graph, _known(values)))
         if not counted:
             break
         kinds = {value.name: value.type.tensor_type.elem_type for value in values}
@@ -29,15 +26,27 @@ def known_sizes(onnx: Any, model: Any) -> Sizes:
             kind = kinds.get(node.input[0], onnx.TensorProto.FLOAT)
             info = onnx.helper.make_tensor_value_info(node.output[0], kind, [None] * axes)
             light.graph.value_info.append(info)
-    for value in shaped[len(inferred.input) :]:
-        for size in value.type.tensor_type.shape.dim:
-            size.ClearField("dim_param")
-        model.graph.value_info.append(value)
-    return known
+        values = _inferred(onnx, light)
+    given = {value.name for value in light.graph.input}
+    for value in values:
+        if value.name not in given and value.type.tensor_type.HasField("shape"):
+            for size in value.type.tensor_type.shape.dim:
+                size.ClearField("dim_param")
+            model.graph.value_info.append(value)
+    return _known(values)
 
 
-def _sizes(value: Any) -> list[int | None]:
-    return [size.dim_value or None for size in value.type.tensor_type.shape.dim]
+def _inferred(onnx: Any, light: Any) -> list[Any]:
+    graph = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
+    return [*graph.input, *graph.value_info]
+
+
+def _known(values: list[Any]) -> Sizes:
+    return {
+        value.name: [size.dim_value or None for size in value.type.tensor_type.shape.dim]
+        for value in values
+        if value.type.tensor_type.HasField("shape")
+    }
 
 
 def _counted(graph: Any, known: Sizes) -> Iterator[tuple[Any, int]]:
