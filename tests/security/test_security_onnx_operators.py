@@ -44,6 +44,8 @@ HALF, ALIGNED, FIRST = (
 LINEAR, CUBIC, FLOOR = {"mode": "linear"}, {"mode": "cubic"}, {"nearest_mode": "floor"}
 CEILING = {"nearest_mode": "round_prefer_ceil"}
 DOUBLE, SIZES = single(1, 1, 2, 2), whole(2, 4, 12, 5)
+#: Of windows, more padding below and to the right.
+SPREAD = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 1, 1]}
 #: An operator, the versions of all operators, its constants and attributes.
 COMPUTED = [
     ("DepthToSpace", 9, (), {"blocksize": 2}),
@@ -61,6 +63,10 @@ COMPUTED = [
     ("Flatten", 13, (), {"axis": 4}),
     ("MaxPool", 12, (), {"kernel_shape": [2, 2], "storage_order": 1}),
     ("Pad", 10, (), {"pads": [0, 0, 1, 2, 0, 0, 0, 1], "value": 0.5}),
+    ("AveragePool", 10, (), SPREAD),
+    ("AveragePool", 11, (), SPREAD),
+    ("AveragePool", 19, (), SPREAD | {"count_include_pad": 1}),
+    ("AveragePool", 11, (), {"kernel_shape": [2, 2], "strides": [1, 1], "auto_pad": "SAME_UPPER"}),
     ("Slice", 9, (), {"starts": [1, -3], "ends": [7, 100], "axes": [2, 3]}),
     ("Cast", 13, (), {"to": 10}),
     ("Mish", 18, (), {}),
@@ -219,6 +225,13 @@ def folded(onnx, kind):
             [make("Cast", ["w"], ["W"], to=1), make("Conv", ["x", "W"], ["y0"])],
             {"w": drawn(6, 4, 3, 3).astype(np.float16)},
         ),
+        "weights that are normalised as a batch is": (
+            [
+                make("BatchNormalization", ["w", "s", "b", "m", "v"], ["W", "", ""], training_mode=1),
+                make("Conv", ["x", "W"], ["y0"]),
+            ],
+            {"w": drawn(6, 4, 3, 3), "s": drawn(4), "b": drawn(4), "m": drawn(4), "v": np.abs(drawn(4))},
+        ),
         "weights that are normalised": (
             [
                 make("ReduceL2", ["w"], ["n"], axes=[1, 2, 3]),
@@ -256,12 +269,19 @@ def folded(onnx, kind):
     "kind",
     [
         *("weights that are transposed", "weights of half precision", "weights that are normalised"),
+        "weights that are normalised as a batch is",
         *("a padding as PyTorch writes it", "whole numbers in an attribute", "a limit in an attribute"),
     ],
 )
 def test_what_comes_of_constants_is_a_constant(onnx, child, tmp_path, kind):
-    proto = graph_of(onnx, *folded(onnx, kind), opset=13, images=(4, 8, 8))
+    proto = graph_of(onnx, *folded(onnx, kind), opset=14, images=(4, 8, 8))
     assert_as_onnx_says(onnx, child, tmp_path / "a.onnx", proto, 2, 4, 8, 8)
+
+
+def test_weights_that_come_of_the_images_are_refused(onnx, child, tmp_path):
+    proto = graph_of(onnx, [onnx.helper.make_node("Conv", ["x", "x"], ["y0"])], {}, opset=13)
+    with pytest.raises(CheckpointError, match="the weights of a Conv in it are computed; expected constants"):
+        network_of(child, tmp_path / "a.onnx", proto)
 
 
 def test_weights_of_bfloat16_and_casts_to_half_precision_are_computed_in_single_precision(

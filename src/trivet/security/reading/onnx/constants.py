@@ -7,19 +7,21 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.errors import CheckpointError
-from trivet.security.reading.onnx.graph import keep, opset_of
+from trivet.security.reading.onnx.graph import keep, named, opset_of
 
 __all__ = ["FOLDED", "constants", "fold", "hold", "hold_constants"]
 
 #: Operators that are computed where they have nothing but constants.
 FOLDED: Final = frozenset(
     (
-        *("Add", "Cast", "Concat", "ConstantOfShape", "DequantizeLinear", "Div", "Equal", "Expand", "Gather"),
-        *("Mul", "Neg", "Not", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceL2", "ReduceProd"),
-        *("Reshape", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where"),
+        *("Abs", "Add", "BatchNormalization", "Cast", "Clip", "Concat", "ConstantOfShape"),
+        *("DequantizeLinear", "Div", "Equal", "Exp", "Expand", "Floor", "Gather"),
+        *("InstanceNormalization", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not", "Pow"),
+        *("QuantizeLinear", "Range", "Reciprocal", "ReduceL2", "ReduceMax", "ReduceMean"),
+        *("ReduceProd", "ReduceSum", "Reshape", "Shape", "Sigmoid", "Slice", "Sqrt", "Squeeze"),
+        *("Sub", "Sum", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where"),
     )
 )
-
 #: What a `Constant` says its value by, and the type of its numbers.
 VALUES: Final = {
     "value": None,
@@ -27,9 +29,9 @@ VALUES: Final = {
     **dict.fromkeys(("value_int", "value_ints"), np.int64),
 }
 
-#: Operators between numbers and whole numbers with a scale, and the version that says what the others do.
-QUANTISING: Final = frozenset({"DequantizeLinear", "QuantizeLinear"})
-SCALED: Final = 21
+#: Operators that ONNX's own evaluator computes rightly in later versions alone, which say what the others do.
+IMPROVED: Final = frozenset({"BatchNormalization", "DequantizeLinear", "QuantizeLinear"})
+LATER: Final = 21
 
 
 def constants(graph: Any) -> Iterator[Any]:
@@ -99,8 +101,10 @@ def fold(onnx: Any, model: Any, name: str, *, room: int) -> None:
 def _computed(onnx: Any, model: Any, node: Any, given: list[Any]) -> Any:
     """Return what a node makes of constants."""
     make, empty = onnx.helper, onnx.TypeProto()
+    if node.op_type == "BatchNormalization" and len(node.output) > 1 and named(node, "training_mode") is None:
+        node.attribute.append(make.make_attribute("training_mode", 1))  # as was meant before version 14
     alone = make.make_graph([node], "g", [], [make.make_value_info(node.output[0], empty)], given)
-    opset = max(opset_of(model), SCALED if node.op_type in QUANTISING else 0)
+    opset = max(opset_of(model), LATER if node.op_type in IMPROVED else 0)
     runnable = make.make_model(alone, opset_imports=[make.make_opsetid("", opset)])
     (found,) = import_module("onnx.reference").ReferenceEvaluator(runnable).run(None, {})
     return onnx.numpy_helper.from_array(found, node.output[0])

@@ -8,7 +8,6 @@ from trivet.wording import quote
 __all__ = [
     "DOMAINS",
     "SEVERAL",
-    "as_in_training",
     "drop_training",
     "drop_weights_from_inputs",
     "keep",
@@ -66,22 +65,14 @@ def keep_first_results(graph: Any, name: str) -> None:
             continue
         if len(node.output) < 2:  # noqa: PLR2004 - a result, and others
             continue
-        if node.op_type == "BatchNormalization":
-            raise as_in_training(name)
+        if node.op_type == "BatchNormalization":  # of training, which is refused but for constants
+            continue
         if any(each in used for each in node.output[1:] if each):
             raise CheckpointError(
                 f"{name} was refused: what a {quote(node.op_type)} in it returns beside its first result is "
                 "used, and not read. Give its state dict, and --arch for the code of its network."
             )
         del node.output[1:]
-
-
-def as_in_training(name: str) -> CheckpointError:
-    """Return the refusal of a network whose scores of an image depend on the others of its batch."""
-    return CheckpointError(
-        f"{name} was refused: a BatchNormalization in it takes mean and variance from the images at hand, as "
-        "in training. Call model.eval() before the export."
-    )
 
 
 def keep(graph: Any, nodes: list[Any]) -> None:

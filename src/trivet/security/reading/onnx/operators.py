@@ -1,5 +1,6 @@
 """Operators of any version, written as versions before 18 had them."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import numpy as np
@@ -8,14 +9,13 @@ from trivet.errors import CheckpointError
 from trivet.security.reading.onnx.constants import hold
 from trivet.security.reading.onnx.formulas import written_out
 from trivet.security.reading.onnx.graph import (
-    as_in_training,
     keep,
     misread,
     named,
     opset_of,
     without,
 )
-from trivet.security.reading.onnx.padding import pad
+from trivet.security.reading.onnx.padding import averaged, pad
 from trivet.security.reading.onnx.resize import resized
 from trivet.security.reading.onnx.sizes import Sizes
 from trivet.security.reading.onnx.versions import NOOP, REDUCTIONS
@@ -34,7 +34,7 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
             del node.input[-1]
         second = held.get(node.input[1]) if len(node.input) > 1 else None
         given = None if second is None else onnx.numpy_helper.to_array(second)
-        _refuse_unclear(node, given, name)
+        _refuse_unclear(node, given, held.keys(), name)
         given = _count_from_first(onnx, graph, node, given, known, name)
         if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
             _reduction(onnx, node, given, name)
@@ -50,6 +50,8 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
             written += resized(onnx, graph, node, held, known, name)
         elif node.op_type == "LayerNormalization":
             written += _layer_norm(onnx, node, known)
+        elif node.op_type == "AveragePool":
+            written += averaged(onnx, graph, node, opset, known)
         else:
             rank = len(known[node.input[0]]) if node.input and node.input[0] in known else None
             written += written_out(onnx, node, opset, given, rank, name)
@@ -58,6 +60,7 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
 
 #: Operators that put axes in or take them out.
 MOVED: Final = frozenset({"Squeeze", "Unsqueeze", "ReduceSum"})
+CONVOLUTIONS: Final = frozenset({"Conv", "ConvTranspose"})
 #: Converted otherwise than ONNX says, all or those that say one of these.
 MISREAD: Final = {
     "NonZero": (),
@@ -66,7 +69,7 @@ MISREAD: Final = {
 }
 
 
-def _refuse_unclear(node: Any, given: Any, name: str) -> None:
+def _refuse_unclear(node: Any, given: Any, held: AbstractSet[str], name: str) -> None:
     if node.op_type == "Squeeze" and given is not None and given.size == 0:
         raise CheckpointError(
             f"{name} was refused: a Squeeze in it names no axes, which runtimes read in different "
@@ -77,8 +80,16 @@ def _refuse_unclear(node: Any, given: Any, name: str) -> None:
         raise misread(name, f"{node.op_type} with {says[0]}" if says else node.op_type)
     if node.op_type == "LRN" and (named(node, "size") or 0) % 2 == 0:
         raise misread(name, "LRN over an even number of channels")
-    if node.op_type == "BatchNormalization" and named(node, "training_mode"):
-        raise as_in_training(name)
+    if node.op_type == "BatchNormalization" and (len(node.output) > 1 or named(node, "training_mode")):
+        raise CheckpointError(
+            f"{name} was refused: a BatchNormalization in it goes by the images at hand, as in "
+            "training. Call model.eval() before the export."
+        )
+    if node.op_type in CONVOLUTIONS and not held >= {each for each in node.input[1:] if each}:
+        raise CheckpointError(
+            f"{name} was refused: the weights of a {node.op_type} in it are computed; expected constants. "
+            "Give its state dict, and --arch for the code of its network."
+        )
 
 
 def _count_from_first(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes, name: str) -> Any:

@@ -1,12 +1,15 @@
 """Paddings of ONNX by numbers, of all axes."""
 
+from functools import reduce
 from typing import Any, Final
+
+import numpy as np
 
 from trivet.security.reading.onnx.constants import hold
 from trivet.security.reading.onnx.graph import named, without
-from trivet.security.reading.onnx.versions import PADDING
+from trivet.security.reading.onnx.versions import PADDING, PLACED
 
-__all__ = ["pad", "pad_in_numbers"]
+__all__ = ["averaged", "pad", "pad_in_numbers"]
 
 #: Says that a window is padded for the output to be as large as the input, or its stride's part of it.
 SAME: Final = {b"SAME_UPPER": True, b"SAME_LOWER": False}
@@ -66,3 +69,37 @@ def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: dict[str,
         ]
     if named(node, "mode") not in {None, b"constant"} and len(node.input) <= PADDING:
         del node.input[2:]
+
+
+def averaged(onnx: Any, graph: Any, node: Any, opset: int, known: dict[str, list[int | None]]) -> list[Any]:
+    """Write a mean over windows with more padding on one side as one over padded images, times a constant."""
+    pads, sizes = named(node, "pads") or [], known.get(node.input[0], [])[2:]
+    axes = len(pads) // 2
+    first, last = pads[:axes], pads[axes:]
+    counted = named(node, "count_include_pad")
+    if first == last or named(node, "ceil_mode") or (not counted and (None in sizes or len(sizes) != axes)):
+        return [node]
+    windows, steps = named(node, "kernel_shape"), named(node, "strides") or [1] * axes
+    shares = (
+        [] if counted else [_shares(*each) for each in zip(sizes, first, last, windows, steps, strict=True)]
+    )
+    if any((share <= 0).any() for share in shares):  # a window of nothing but padding
+        return [node]
+    make, own, whole = onnx.helper.make_node, node.name, [0, 0, *first, 0, 0, *last]
+    given = {"pads": whole} if opset < PLACED else {}
+    inputs = [node.input[0]] if given else [node.input[0], hold(onnx, graph, f"{own}_pads", whole)]
+    node.input[0] = f"{own}_padded"
+    without(node, "pads")
+    padded = make("Pad", inputs, [node.input[0]], name=f"{own}_a", **given)
+    if counted:
+        return [padded, node]
+    factors = reduce(np.multiply.outer, [1 / share for share in shares])[None, None].astype(np.float32)
+    graph.initializer.append(onnx.numpy_helper.from_array(factors, f"{own}_factors"))
+    result, node.output[0] = node.output[0], f"{own}_mean"
+    return [padded, node, make("Mul", [node.output[0], f"{own}_factors"], [result], name=f"{own}_b")]
+
+
+def _shares(size: int, first: int, last: int, window: int, step: int) -> Any:
+    """Return which part of each window along an axis is no padding."""
+    starts = np.arange(0, first + size + last - window + 1, step) - first
+    return (np.minimum(starts + window, size) - np.maximum(starts, 0)) / window

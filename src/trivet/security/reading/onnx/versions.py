@@ -9,7 +9,7 @@ from trivet.errors import CheckpointError
 from trivet.security.reading.onnx.graph import keep, misread, named, opset_of, without, without_weights
 from trivet.wording import quote
 
-__all__ = ["NOOP", "PADDING", "REDUCTIONS", "later_versions", "refuse_unknown", "upgrade"]
+__all__ = ["NOOP", "PADDING", "PLACED", "REDUCTIONS", "later_versions", "refuse_unknown", "upgrade"]
 
 #: Reductions, whose axes became an input with version 18.
 REDUCTIONS: Final = frozenset(
@@ -45,7 +45,8 @@ CONVERTED: Final = {
 }
 #: The oldest version that ONNX's own converter takes up, and from which on onnx2torch has most operators.
 OLDEST, COMMON = 7, 9
-#: The first version of `Resize` that says where a pixel comes from; before it that is the one to its left.
+#: The first version of a `Pad` whose widths are an input, and of a `Resize` that says where a pixel comes
+#: from, before it the one to its left.
 PLACED: Final = 11
 
 
