@@ -73,11 +73,12 @@ def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: dict[str,
 
 def averaged(onnx: Any, graph: Any, node: Any, opset: int, known: dict[str, list[int | None]]) -> list[Any]:
     """Write a mean over windows with more padding on one side as one over padded images, times a constant."""
-    pads, sizes = named(node, "pads") or [], known.get(node.input[0], [])[2:]
+    pads = named(node, "pads") or []
+    sizes = [size for size in known.get(node.input[0], [])[2:] if size is not None]
     axes = len(pads) // 2
     first, last = pads[:axes], pads[axes:]
     counted = named(node, "count_include_pad")
-    if first == last or named(node, "ceil_mode") or (not counted and (None in sizes or len(sizes) != axes)):
+    if first == last or named(node, "ceil_mode") or (not counted and len(sizes) != axes):
         return [node]
     windows, steps = named(node, "kernel_shape"), named(node, "strides") or [1] * axes
     shares = (
@@ -100,6 +101,6 @@ def averaged(onnx: Any, graph: Any, node: Any, opset: int, known: dict[str, list
 
 
 def _shares(size: int, first: int, last: int, window: int, step: int) -> Any:
-    """Return which part of each window along an axis is no padding."""
+    """Return which part of each window along an axis lies in the image."""
     starts = np.arange(0, first + size + last - window + 1, step) - first
     return (np.minimum(starts + window, size) - np.maximum(starts, 0)) / window
