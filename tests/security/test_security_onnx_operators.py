@@ -416,6 +416,24 @@ def test_a_mean_over_pixels_is_one_where_the_shape_is_computed(onnx, child, tmp_
     assert_as_onnx_says(onnx, child, tmp_path / "a.onnx", proto, 2, 4, 8, 8)
 
 
+def test_operators_may_stand_in_any_order(onnx, child, tmp_path):
+    """A converter to half precision puts the cast of the images last."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("GlobalAveragePool", ["r"], ["g"]),
+        make("Relu", ["h"], ["r"]),
+        make("Flatten", ["g"], ["y0"]),
+        make("Neg", ["x"], ["h"]),
+    ]
+    proto = graph_of(onnx, nodes, {}, opset=13, images=(4, 8, 8))
+    images = torch.from_numpy(drawn_images(2, 4, 8, 8))
+    found = network_of(child, tmp_path / "a.onnx", proto)(images)
+    torch.testing.assert_close(found, (-images).relu().mean((2, 3)))
+    nodes[3].input[0] = "r"
+    with pytest.raises(CheckpointError, match="CycleError"):
+        network_of(child, tmp_path / "b.onnx", graph_of(onnx, nodes, {}, opset=13, images=(4, 8, 8)))
+
+
 def test_the_domain_of_onnx_has_two_names(onnx, child, tmp_path):
     proto = of_one(onnx, "Relu", 13)
     proto.opset_import[0].domain = "ai.onnx"

@@ -18,6 +18,7 @@ from trivet.security.reading.onnx.graph import (
     drop_training,
     drop_weights_from_inputs,
     keep_first_results,
+    put_in_order,
     rename,
 )
 from trivet.security.reading.onnx.operators import write_older
@@ -89,6 +90,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         for version in model.opset_import:
             version.domain = "" if version.domain in DOMAINS else version.domain
         hold_constants(onnx, model.graph)
+        put_in_order(model.graph)
         keep_first_results(model.graph, name)
         drop_training(model.graph)
         drop_weights_from_inputs(model)

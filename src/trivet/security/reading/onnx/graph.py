@@ -1,5 +1,6 @@
 """Changes to a graph of ONNX that leave what it computes: its names, its results, and dropout."""
 
+from graphlib import TopologicalSorter
 from typing import Any, Final
 
 from trivet.errors import CheckpointError
@@ -15,6 +16,7 @@ __all__ = [
     "misread",
     "named",
     "opset_of",
+    "put_in_order",
     "rename",
     "settings",
     "without",
@@ -80,6 +82,17 @@ def keep(graph: Any, nodes: list[Any]) -> None:
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def put_in_order(graph: Any) -> None:
+    """Put each node behind those whose results it takes, as converters to half precision do not."""
+    makers = {result: place for place, node in enumerate(graph.node) for result in node.output if result}
+    before = {
+        place: [makers[each] for each in node.input if each in makers]
+        for place, node in enumerate(graph.node)
+    }
+    if any(max(makes, default=-1) >= place for place, makes in before.items()):
+        keep(graph, [graph.node[place] for place in TopologicalSorter(before).static_order()])
 
 
 def drop_training(graph: Any) -> None:
