@@ -87,6 +87,7 @@ COMPUTED = [
     ("GroupNormalization", 21, (drawn(4), drawn(4)), {"num_groups": 4, "epsilon": 0.1}),
     ("LayerNormalization", 17, (drawn(8), drawn(8)), {}),
     ("LayerNormalization", 20, (drawn(8, 8),), {"axis": 2}),
+    ("LayerNormalization", 17, (drawn(8), drawn(1)), {"axis": 2}),
     ("Clip", 13, (None, np.float32(0.5)), {}),
     ("Clip", 13, (np.float32(0.2), None), {}),
     ("CumSum", 14, (np.int64(2),), {}),
@@ -138,6 +139,8 @@ def test_an_operator_computes_what_onnx_says(onnx, child, tmp_path, operator, op
         ("NonZero", (), {}),
         ("ConvTranspose", (drawn(4, 3, 3, 3),), {"strides": [2, 2], "output_shape": [16, 16]}),
         ("LRN", (), {"size": 4}),
+        ("MaxPool", (), {"kernel_shape": [3, 3], "pads": [2, 2, 2, 2]}),
+        ("GatherND", (whole(1).reshape(1, 1, 1).repeat(2, 0),), {"batch_dims": 1}),
         ("IsInf", (), {"detect_negative": 0}),
     ],
 )

@@ -49,7 +49,7 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
         if node.op_type == "Resize":
             written += resized(onnx, graph, node, held, known, name)
         elif node.op_type == "LayerNormalization":
-            written += _layer_norm(onnx, node, known)
+            written += _layer_norm(onnx, graph, node, held, known)
         elif node.op_type == "AveragePool":
             written += averaged(onnx, graph, node, opset, known)
         else:
@@ -60,12 +60,13 @@ def write_older(onnx: Any, model: Any, name: str, known: Sizes) -> None:
 
 #: Operators that put axes in or take them out.
 MOVED: Final = frozenset({"Squeeze", "Unsqueeze", "ReduceSum"})
+POOLS: Final = frozenset({"AveragePool", "MaxPool"})
 CONVOLUTIONS: Final = frozenset({"Conv", "ConvTranspose"})
-#: Converted otherwise than ONNX says, all or those that say one of these.
-MISREAD: Final = {
-    "NonZero": (),
-    "ConvTranspose": ("output_shape",),
-    "IsInf": ("detect_negative", "detect_positive"),
+#: Converted otherwise than ONNX says where an attribute says something else than this.
+MISREAD: Final[dict[str, dict[str, Any]]] = {
+    "ConvTranspose": {"output_shape": []},
+    "IsInf": {"detect_negative": 1, "detect_positive": 1},
+    "GatherND": {"batch_dims": 0},
 }
 
 
@@ -75,11 +76,15 @@ def _refuse_unclear(node: Any, given: Any, held: AbstractSet[str], name: str) ->
             f"{name} was refused: a Squeeze in it names no axes, which runtimes read in different "
             "ways. Name them, or leave the input out."
         )
-    says = MISREAD.get(node.op_type)
-    if says is not None and (not says or any(each.name in says for each in node.attribute)):
-        raise misread(name, f"{node.op_type} with {says[0]}" if says else node.op_type)
+    for key, usual in MISREAD.get(node.op_type, {}).items():
+        if (said := named(node, key)) is not None and said != usual:
+            raise misread(name, f"{node.op_type} with {key}")
+    if node.op_type == "NonZero":
+        raise misread(name, node.op_type)
     if node.op_type == "LRN" and (named(node, "size") or 0) % 2 == 0:
         raise misread(name, "LRN over an even number of channels")
+    if node.op_type in POOLS and _is_far_out(node):
+        raise misread(name, f"{node.op_type} with more padding than half of its window")
     if node.op_type == "BatchNormalization" and (len(node.output) > 1 or named(node, "training_mode")):
         raise CheckpointError(
             f"{name} was refused: a BatchNormalization in it goes by the images at hand, as in "
@@ -90,6 +95,16 @@ def _refuse_unclear(node: Any, given: Any, held: AbstractSet[str], name: str) ->
             f"{name} was refused: the weights of a {node.op_type} in it are computed; expected constants. "
             "Give its state dict, and --arch for the code of its network."
         )
+
+
+def _is_far_out(node: Any) -> bool:
+    """Return True if windows with equal padding on both sides have more of it than PyTorch puts there."""
+    pads, windows = named(node, "pads") or [], named(node, "kernel_shape") or []
+    spread = named(node, "dilations") or [1] * len(windows)
+    alike = pads[: len(windows)] == pads[len(windows) :]
+    return alike and any(
+        2 * pad > (window - 1) * step + 1 for pad, window, step in zip(pads, windows, spread, strict=False)
+    )
 
 
 def _count_from_first(onnx: Any, graph: Any, node: Any, given: Any, known: Sizes, name: str) -> Any:
@@ -156,11 +171,19 @@ def _ends(node: Any, known: Sizes) -> list[int] | None:
     return [1, -1] if axis in {0, -rank} else [-1, 1] if axis == rank else None
 
 
-def _layer_norm(onnx: Any, node: Any, known: Sizes) -> list[Any]:
-    """Let a normalisation find its sizes in what it is given, where they are not known before."""
+def _layer_norm(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: Sizes) -> list[Any]:
+    """Let a normalisation find its sizes in what it is given, where they are not known before.
+
+    Where they are, its scale and offset get them, which ONNX lets be smaller.
+    """
     axis = next((each.i for each in node.attribute if each.name == "axis"), -1)
     sizes = known.get(node.input[0], [None])
     if None not in sizes[axis:]:
+        for place, given in enumerate(list(node.input[1:]), 1):
+            if given in held and list(held[given].dims) != sizes[axis:]:
+                whole = np.broadcast_to(onnx.numpy_helper.to_array(held[given]), sizes[axis:])
+                node.input[place] = f"{node.name}_{place}"
+                graph.initializer.append(onnx.numpy_helper.from_array(whole, node.input[place]))
         return [node]
     scale, node.input[1] = node.input[1], f"{node.name}_scale"
     return [onnx.helper.make_node("Identity", [scale], [node.input[1]], name=f"{node.name}_a"), node]
