@@ -107,6 +107,7 @@ COMPUTED = [
     ("Resize", 18, (None, None, whole(12, 5)), CUBIC | HALF | {"axes": [2, 3]}),
     ("Resize", 18, (None, None, SIZES), LINEAR | ALIGNED),
     ("Resize", 18, (None, single(1, 1, 1.5, 0.5)), LINEAR),
+    ("Resize", 11, (single(), single(1, 1, 1.5, 0.25)), CUBIC),
 ]
 
 
@@ -129,6 +130,13 @@ def test_an_operator_computes_what_onnx_says(onnx, child, tmp_path, operator, op
     [
         ("Resize", (None, DOUBLE), LINEAR | FIRST),
         ("Resize", (None, DOUBLE), FIRST | CEILING),
+        ("Resize", (None, single(1, 1, 1.3, 2)), LINEAR | HALF),
+        ("Resize", (None, single(1, 1, 1, 41)), FIRST | FLOOR),
+        (
+            "Resize",
+            (None, None, whole(2, 4, 1, 9)),
+            LINEAR | {"coordinate_transformation_mode": "pytorch_half_pixel"},
+        ),
         ("Resize", (None, single(1, 1, 1.5, 0.5)), HALF),
         ("Resize", (None, None, SIZES), HALF),
         ("Resize", (None, DOUBLE), CUBIC | {"cubic_coeff_a": -0.5}),

@@ -7,6 +7,7 @@ import numpy as np
 
 from trivet.security.reading.onnx.constants import hold
 from trivet.security.reading.onnx.graph import named, without
+from trivet.security.reading.onnx.sizes import Sizes
 from trivet.security.reading.onnx.versions import PADDING, PLACED
 
 __all__ = ["averaged", "pad", "pad_in_numbers"]
@@ -16,7 +17,7 @@ SAME: Final = {b"SAME_UPPER": True, b"SAME_LOWER": False}
 PADDED: Final = frozenset({"Conv", "MaxPool", "AveragePool"})
 
 
-def pad_in_numbers(onnx: Any, graph: Any, sizes: dict[str, list[int | None]]) -> None:
+def pad_in_numbers(onnx: Any, graph: Any, sizes: Sizes) -> None:
     """Write by numbers the padding that Keras and CNTK name, as far as the sizes are known."""
     padded = [node for node in graph.node if node.op_type in PADDED and named(node, "auto_pad") in SAME]
     weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
@@ -44,7 +45,7 @@ def _same(size: int | None, window: int, step: int, spread: int) -> int | None:
     return None if size is None else max((-(-size // step) - 1) * step + reach - size, 0)
 
 
-def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: dict[str, list[int | None]]) -> None:
+def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: Sizes) -> None:
     """Write the padding of some axes as one of all, and leave out a value that nothing is padded with."""
     pads, axes = (
         onnx.numpy_helper.to_array(held[node.input[place]]).tolist()
@@ -71,7 +72,7 @@ def pad(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: dict[str,
         del node.input[2:]
 
 
-def averaged(onnx: Any, graph: Any, node: Any, opset: int, known: dict[str, list[int | None]]) -> list[Any]:
+def averaged(onnx: Any, graph: Any, node: Any, opset: int, known: Sizes) -> list[Any]:
     """Write a mean over windows with more padding on one side as one over padded images, times a constant."""
     pads = named(node, "pads") or []
     sizes = [size for size in known.get(node.input[0], [])[2:] if size is not None]

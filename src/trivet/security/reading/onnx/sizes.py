@@ -27,7 +27,7 @@ def known_sizes(onnx: Any, model: Any) -> Sizes:
             info = onnx.helper.make_tensor_value_info(node.output[0], kind, [None] * axes)
             light.graph.value_info.append(info)
         values = _inferred(onnx, light)
-    given = {value.name for value in light.graph.input}
+    given = {value.name for value in (*light.graph.input, *light.graph.output)}
     for value in values:
         if value.name not in given and value.type.tensor_type.HasField("shape"):
             for size in value.type.tensor_type.shape.dim:
@@ -38,7 +38,7 @@ def known_sizes(onnx: Any, model: Any) -> Sizes:
 
 def _inferred(onnx: Any, light: Any) -> list[Any]:
     graph = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
-    return [*graph.input, *graph.value_info]
+    return [*graph.input, *graph.output, *graph.value_info]
 
 
 def _known(values: list[Any]) -> Sizes:
