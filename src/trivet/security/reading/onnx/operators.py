@@ -178,12 +178,13 @@ def _layer_norm(onnx: Any, graph: Any, node: Any, held: dict[str, Any], known: S
     """
     axis = next((each.i for each in node.attribute if each.name == "axis"), -1)
     sizes = known.get(node.input[0], [None])
-    if None not in sizes[axis:]:
+    whole = [size for size in sizes[axis:] if size is not None]
+    if len(whole) == len(sizes[axis:]):
         for place, given in enumerate(list(node.input[1:]), 1):
-            if given in held and list(held[given].dims) != sizes[axis:]:
-                whole = np.broadcast_to(onnx.numpy_helper.to_array(held[given]), sizes[axis:])
+            if given in held and list(held[given].dims) != whole:
+                spread = np.broadcast_to(onnx.numpy_helper.to_array(held[given]), whole)
                 node.input[place] = f"{node.name}_{place}"
-                graph.initializer.append(onnx.numpy_helper.from_array(whole, node.input[place]))
+                graph.initializer.append(onnx.numpy_helper.from_array(spread, node.input[place]))
         return [node]
     scale, node.input[1] = node.input[1], f"{node.name}_scale"
     return [onnx.helper.make_node("Identity", [scale], [node.input[1]], name=f"{node.name}_a"), node]

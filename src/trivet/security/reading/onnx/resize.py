@@ -84,20 +84,23 @@ def _by_factors(
     name: str,
 ) -> list[Any]:
     """Write a resize by factors: whole ones as they are, others as the sizes that they come to."""
-    if len(found) != len(factors):
-        found = [None] * len(factors)
-    wanted = [None if size is None else size * factor for size, factor in zip(found, factors, strict=True)][
-        2:
-    ]
-    sizes = [round(size) for size in wanted if size is not None and abs(size - round(size)) < NEAR]
-    _refuse_rounded(says, found[2:], sizes, name)
+    before, by = found[2:], factors[2:]
+    after = [_whole(size, factor) for size, factor in zip(before, by, strict=len(found) == len(factors))]
+    _refuse_rounded(says, before, after, name)
     if all(factor % 1 == 0 and 1 <= factor <= MOST_WHOLE for factor in factors):
         node.input[2] = hold(onnx, graph, f"{node.name}_scales", factors)
         return [node]
-    if factors[:2] != [1, 1] or len(sizes) != len(factors) - 2 or 0 in sizes:
+    sizes = [size for size in after if size]
+    if factors[:2] != [1, 1] or len(sizes) != len(by):
         raise misread(name, f"Resize by {', '.join(f'{factor:.4g}' for factor in factors)} of an image")
     node.input[:] = [node.input[0], "", "", ""]
     return _with_images(onnx, graph, node, hold(onnx, graph, f"{node.name}_pixels", sizes))
+
+
+def _whole(size: int | None, factor: float) -> int | None:
+    """Return a size times a factor, where it is known and whole."""
+    found = 0.5 if size is None else size * factor
+    return round(found) if abs(found - round(found)) < NEAR else None
 
 
 def _refuse_rounded(
