@@ -40,6 +40,7 @@ ENVIRONMENTS = {
     "networks": Extra(
         tests=(
             "tests/security/test_security_onnx.py",
+            "tests/security/test_security_onnx_operators.py",
             "tests/security/test_security_factory.py",
             "tests/security/test_security_layouts.py",
             "tests/security/test_security_keras.py",

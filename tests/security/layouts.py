@@ -568,7 +568,11 @@ def onnx_model(onnx, opset, *, shape=("n", 1, 8, 8), first=(), dtype=np.float32,
         nodes.append(make("ReduceMean", ["c", "axes"], ["m"], keepdims=0))
     else:
         nodes.append(make("ReduceMean", ["c"], ["m"], axes=[2, 3], keepdims=0))
-    nodes.append(make("Gemm", ["m", "F"], ["y"], transB=1))
+    dense = ["m", "F"]
+    if opset < 11:  # where a bias has to be there
+        held.append(from_array(np.zeros(10, dtype=dtype), "b"))
+        dense.append("b")
+    nodes.append(make("Gemm", dense, ["y"], transB=1))
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     graph = onnx.helper.make_graph(nodes, "g", [value("x", kind, shape)], [value("y", kind, ["n", 10])], held)
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
@@ -606,6 +610,67 @@ def quantising(onnx, model):
     model.graph.node.insert(1, onnx.helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]))
 
 
+def with_old_dropout(onnx, model):
+    """Put a dropout of before version 10 before the images, with the mask that it returns."""
+    model.graph.node[0].input[0] = "dropped"
+    model.graph.node.insert(0, onnx.helper.make_node("Dropout", ["x"], ["dropped", "mask"], ratio=0.3))
+
+
+def with_blocks(onnx, model):
+    """Put blocks of pixels into channels and back."""
+    make = onnx.helper.make_node
+    model.graph.node[0].input[0] = "back"
+    model.graph.node.insert(0, make("SpaceToDepth", ["x"], ["deep"], blocksize=2))
+    model.graph.node.insert(1, make("DepthToSpace", ["deep"], ["back"], blocksize=2))
+
+
+def scaled(onnx, model):
+    """Write the weights of the convolution as whole numbers with a scale for each channel."""
+    weights = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    scales = np.abs(weights).max((1, 2, 3)) / 127
+    whole = np.round(weights / scales[:, None, None, None]).astype(np.int8)
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(whole, "whole"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(scales.astype(np.float32), "scales"))
+    model.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", ["whole", "scales"], ["W"], axis=0))
+
+
+def in_half(onnx, model):
+    """Let a network of half precision take and return single precision."""
+    make, float32 = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    model.graph.node[0].input[0], model.graph.node[-1].output[0] = "h", "z"
+    model.graph.node.insert(0, make("Cast", ["x"], ["h"], to=onnx.TensorProto.FLOAT16))
+    model.graph.node.append(make("Cast", ["z"], ["y"], to=float32))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.elem_type = float32
+
+
+def reshaped(onnx, model):
+    """Give the means the shape that they have, as exporters compute it."""
+    make, from_array = onnx.helper.make_node, onnx.numpy_helper.from_array
+    for key, number in (("first", np.int64(0)), ("axis", np.array([0])), ("rest", np.array([-1]))):
+        model.graph.initializer.append(from_array(np.asarray(number), key))
+    model.graph.node[-1].input[0] = "flat"
+    for node in (
+        make("Shape", ["m"], ["shape"]),
+        make("Gather", ["shape", "first"], ["images"]),
+        make("Unsqueeze", ["images", "axis"], ["row"]),
+        make("Concat", ["row", "rest"], ["sizes"], axis=0),
+        make("Reshape", ["m", "sizes"], ["flat"]),
+    ):
+        model.graph.node.insert(len(model.graph.node) - 1, node)
+
+
+def in_training(onnx, model):
+    """Put a normalisation by the images of the batch before them."""
+    for key in ("scale", "bias", "mean", "variance"):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(1, dtype=np.float32), key))
+    given = ["x", "scale", "bias", "mean", "variance"]
+    model.graph.node[0].input[0] = "normal"
+    model.graph.node.insert(
+        0, onnx.helper.make_node("BatchNormalization", given, ["normal"], training_mode=1)
+    )
+
+
 def two_inputs(onnx, model):
     model.graph.input.append(onnx.helper.make_tensor_value_info("q", onnx.TensorProto.FLOAT, [1]))
 
@@ -624,7 +689,7 @@ def row(name, write, *settings, **named):
 
 
 OF_ONNX = [
-    *((f"opset {opset}", onnx_file(opset=opset)) for opset in (11, 13, 17, 18, 20)),
+    *((f"opset {opset}", onnx_file(opset=opset)) for opset in (7, 9, 11, 13, 17, 18, 20)),
     ("weights in a file beside it", onnx_file(opset=18, external=True)),
     ("weights as constants", onnx_file(constants=True)),
     ("float16", onnx_file(dtype=np.float16)),
@@ -632,7 +697,13 @@ OF_ONNX = [
     ("one image at a time", onnx_file(shape=(1, 1, 8, 8))),
     ("channels last, of Keras", arranging("Transpose", 8, 8, 1, perm=[0, 3, 1, 2])),
     ("a dropout with an input that switches it", onnx_file(with_dropout)),
+    ("a dropout with its mask, of opset 7", onnx_file(with_old_dropout, opset=7)),
+    ("blocks of pixels as channels and back", onnx_file(with_blocks)),
+    ("a shape that is computed, as exporters flatten", onnx_file(reshaped)),
+    ("half precision between casts", onnx_file(in_half, dtype=np.float16)),
+    ("weights of int8 with scales", onnx_file(scaled)),
     ("quantised", onnx_file(quantising)),
+    ("exported in training", onnx_file(in_training, opset=17)),
     ("two inputs", onnx_file(two_inputs)),
     ("a branch", onnx_file(branched)),
     ("operators of a runtime", onnx_file(foreign)),

@@ -118,6 +118,27 @@ def test_of_several_networks_that_fit_one_has_to_be_named(tmp_path):
     assert assert_read(tmp_path / "a.pth", state_key="state_dict_ema") == ()
 
 
+def test_a_network_is_found_after_any_number_of_layers_with_the_name_of_its_first(tmp_path):
+    named = {f"blocks.{number}.features.0.weight": STATE["features.0.weight"] for number in range(100)}
+    torch.save(named | renamed("net."), tmp_path / "a.pth")
+    assert assert_read(tmp_path / "a.pth")[0] == "'net.' was taken off the names of the layers."
+
+
+def test_of_many_copies_one_that_differs_is_seen_wherever_it_stands(tmp_path):
+    copies = {key: each for number in range(70) for key, each in renamed(f"copy{number}.").items()}
+    few = {key: each for key, each in copies.items() if key.startswith(("copy1.", "copy2."))}
+    other = {f"other.{key}": torch.ones_like(value) for key, value in STATE.items()}
+    for content, message in (
+        (few | other, r"fit under 'copy1\.' and 'other\.', with different weights"),
+        (copies | other, "fit under 71 prefixes; name the prefix that is meant with --state-key"),
+    ):
+        torch.save(content, tmp_path / "a.pth")
+        with pytest.raises(CheckpointError, match=message):
+            load_checkpoint(
+                tmp_path / "a.pth", architecture="layout_nets:Net", input_shape=(1, 8, 8), classes=4
+            )
+
+
 @pytest.mark.parametrize("first", ["student.", ""])
 def test_of_several_prefixes_that_fit_none_is_chosen(tmp_path, first):
     other = {f"teacher.{key}": torch.ones_like(value) for key, value in STATE.items()}

@@ -12,7 +12,8 @@ from torch import nn
 from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
 from trivet.security.checkpoint import _fill
-from trivet.security.reading.matching import Layer, find_states, match
+from trivet.security.reading.matching import Layer, match
+from trivet.security.reading.states import find_states
 from trivet.security.reading.torchfile import LazyTensor, Storage, strides_of
 from trivet.work.confined import Confined
 

@@ -15,7 +15,7 @@ EXEMPT = {
     "work/confined_child.py": "it answers its parent through a pipe",
     "datasets/source.py": "its reader writes into the private folder of the child process",
     "security/reading/archive.py": "likewise",
-    "security/reading/onnx.py": "likewise",
+    "security/reading/onnx/file.py": "likewise",
     "security/reading/weights.py": "likewise",
     "tables/child.py": "it clears the private folder of the child process",
     "tables/session.py": "its reader writes into that folder",

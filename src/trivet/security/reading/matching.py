@@ -1,4 +1,4 @@
-"""The state dict in what a file holds that fits the layers of a network, and what makes it fit.
+"""The state dict that fits the layers of a network, and what makes it fit.
 
 This runs in the child process of `trivet.work.confined` and imports neither PyTorch nor NumPy.
 """
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.errors import CheckpointError
+from trivet.security.reading.states import LONGEST_PLACE, TOP, Script, State, joined
 from trivet.security.reading.torchfile import FLOATING, LazyTensor, Opaque
 from trivet.wording import one_line, quote
 
-__all__ = ["COUNTER", "Layer", "Match", "find_states", "match"]
+__all__ = ["COUNTER", "Layer", "Match", "match"]
 
 #: Batch normalisation's counter: absent before PyTorch 0.4.1, averaged to a fraction by some, and without
 #: effect in evaluation.
@@ -27,19 +28,12 @@ LOSSES: Final = ("criterion", "loss", "loss_fn", "loss_func", "metric", "metrics
 WRAPPER: Final = re.compile(
     r"(?<![^.])(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 )
-#: Begins the names of TorchScript's classes.
-SCRIPTED: Final = "__torch__."
-#: How deep, and over how many things, a state dict is looked for.
-DEEPEST: Final = 16
-MOST_PLACES: Final = 20_000
-#: Places and prefixes that a message names, or that are tried.
+#: Problems that a message names.
 SHOWN_PROBLEMS: Final = 4
-SHOWN_PLACES: Final = 8
-LONGEST_PLACE: Final = 250
-#: The place of what is under no name.
-TOP: Final = "the top"
+#: Prefixes and parts that are tried, and how many layers are looked for in all, to see which prefixes.
 MOST_PREFIXES: Final = 64
 MOST_PARTS: Final = 64
+MOST_LOOKS: Final = 200_000
 #: In the names of what no layer can take, what that is, and what to do.
 NOT_PLAIN: Final = (
     ("_rebuild_sparse", "is a sparse tensor; save what its to_dense() returns"),
@@ -49,6 +43,8 @@ NOT_PLAIN: Final = (
     ("Uninitialized", "belongs to a lazy layer that never saw an image; run the network once, then save it"),
     ("Complex", "has complex numbers; expected real ones"),
 )
+#: What to do where several networks fit.
+MEANT: Final = "name the prefix that is meant with --state-key, or save its layers alone"
 #: What is wrong with the tensors of another network.
 MISSING: Final = "is missing"
 OTHER: Final = "is not a layer of it"
@@ -67,9 +63,6 @@ ADVICE: Final = (
     (re.compile(r"_packed_params|\.zero_point$"), "Save the network from before it was quantised."),
     (re.compile(""), "Give the architecture that it was saved from."),
 )
-
-#: By a layer's name: its tensor, or what stands in its place.
-State = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,10 +83,6 @@ class Match:
     notes: tuple[str, ...]
 
 
-class _Script(dict[str, Any]):
-    """Tensors of a TorchScript, whose buffers may be such that no state dict has them."""
-
-
 @dataclass(frozen=True)
 class _Fit:
     """A state dict with other names: how it falls short of the layers, what was done, and its own names."""
@@ -102,141 +91,6 @@ class _Fit:
     problems: list[str]
     notes: list[str]
     own: frozenset[str] = frozenset()
-
-
-def find_states(content: Any, name: str, key: str | None = None) -> dict[str, State]:
-    """Return the state dicts in `content`, or at and below the place that `key` names, by their places."""
-    if key is not None and key != TOP:
-        found = next(itertools.chain(_at(content, key), _below(content, key)), None)
-        if found is None:
-            known = ", ".join(f"'{place or TOP}'" for place in list(_places(content))[:SHOWN_PLACES])
-            raise CheckpointError(f"{name} has no {quote(key)}; its weights are under {known or 'no name'}.")
-        (content,) = found
-    states = {place: state for place, (_, state) in _places(content).items()}
-    if not states:
-        kind = "tensor" if type(content) is LazyTensor else type(content).__name__
-        kind = content.name if isinstance(content, Opaque) else kind
-        if kind.startswith(SCRIPTED):
-            raise CheckpointError(
-                f"{name} is a TorchScript without weights of its own, as torch.jit.freeze makes it, which "
-                "writes them into the code; save the network before it is frozen."
-            )
-        raise CheckpointError(
-            f"{name} holds a {one_line(kind)} that is not a state dict; expected names of layers with their "
-            "tensors, as torch.save(model.state_dict(), ...) writes, or such a dict, or a module, inside."
-        )
-    return states
-
-
-def _places(content: Any) -> dict[str, tuple[Any, State]]:
-    """Return dictionaries with tensors, and pickled modules, by names that differ and can be printed."""
-    found: dict[str, tuple[Any, State]] = {}
-    for place, value, state in _states(content):
-        shown = one_line(place, limit=LONGEST_PLACE)
-        names = (shown if count == 1 else f"{shown} ({count})" for count in itertools.count(1))
-        found[next(each for each in names if each not in found and each != TOP)] = value, state
-    return found
-
-
-def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
-    waiting, seen = [("", content, 0)], {id(content)}
-    for place, value, depth in waiting:  # which grows meanwhile
-        is_module = isinstance(value, Opaque) and isinstance(value.state, Mapping) and not value.items
-        if is_module and (state := dict(_of_module(value))):
-            yield place, value, _Script(state) if value.name.startswith(SCRIPTED) else state
-            if value.name.startswith(SCRIPTED) or _registered(value):
-                continue
-        inside = _inside(value, seen)
-        named = {key: each for key, each in inside.items() if type(key) is str}
-        if any(type(each) is LazyTensor for each in named.values()):
-            yield place, value, named
-        for key, each in inside.items():
-            nested = isinstance(each, Mapping | list | tuple | Opaque)
-            if nested and depth < DEEPEST and id(each) not in seen and len(waiting) < MOST_PLACES:
-                seen.add(id(each))
-                waiting.append((_joined(place, key), each, depth + 1))
-
-
-def _inside(value: Any, seen: set[int] | None = None) -> Mapping[Any, Any]:
-    """Return what a value holds by its names, or by its positions; of an object nothing that was `seen`."""
-    if isinstance(value, Opaque):
-        parts = [
-            part
-            for part in (value.arguments, value.state, value.items)
-            if not isinstance(part, Opaque) and (seen is None or id(part) not in seen)
-        ]
-        if seen is not None:
-            seen.update(map(id, parts))
-        return {key: each for part in parts for key, each in _inside(part).items()}
-    held = value
-    if isinstance(held, list | tuple):
-        pairs = all(type(each) is tuple and len(each) == 2 and type(each[0]) is str for each in held)  # noqa: PLR2004
-        return dict(held if pairs else enumerate(held))
-    return held if isinstance(held, Mapping) else {}
-
-
-def _joined(place: str, key: object) -> str:
-    return f"{place}.{key}" if place and key != "" else place or str(key)
-
-
-def _at(content: Any, key: str) -> Iterator[tuple[Any]]:
-    """Yield what stands at a place, as a search prints it, or by what it holds step by step."""
-    places = _places(content)
-    for name in (key, one_line(key, limit=LONGEST_PLACE)):
-        if name in places:
-            yield (places[name][0],)
-    for step, each in _inside(content).items():
-        if key == str(step):
-            yield (each,)
-        elif key.startswith(f"{step}."):
-            yield from _at(each, key.removeprefix(f"{step}."))
-
-
-def _below(content: Any, key: str) -> Iterator[tuple[Any]]:
-    """Yield the tensors of a state dict whose names begin with a prefix, without it."""
-    for place, (_, state) in _places(content).items():
-        for prefix in dict.fromkeys((key, key.removeprefix(f"{place}."))):
-            # n does not stand for net
-            whole = prefix if prefix and not prefix[-1].isalnum() else f"{prefix}."
-            for start in dict.fromkeys((prefix.rstrip(".") + ".", whole)):
-                if part := {
-                    name.removeprefix(start): state[name] for name in state if name.startswith(start)
-                }:
-                    yield (part,)
-
-
-def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
-    """Yield the tensors of a pickled module by their names in its state dict."""
-    waiting = [("", module)]
-    for prefix, each in waiting:  # which grows meanwhile
-        for key, value in _attributes(each):
-            if type(value) is LazyTensor:
-                yield f"{prefix}{key}", value
-            elif isinstance(value, Opaque) and len(waiting) < MOST_PLACES:
-                waiting.append((f"{prefix}{key}.", value))
-
-
-def _registered(module: Opaque) -> dict[str, Mapping[Any, Any]]:
-    """Return the lists that a module keeps of what is its own, by their names."""
-    held = {part: module.state.get(part) for part in ("_parameters", "_buffers", "_modules")}
-    return {part: each for part, each in held.items() if isinstance(each, Mapping)}
-
-
-def _attributes(module: Opaque) -> Iterator[tuple[str, Any]]:
-    """Yield what a module registers; of a TorchScript's, which has no lists of its own, all attributes."""
-    held = module.state
-    if not isinstance(held, Mapping):
-        return
-    registered = _registered(module)
-    if not registered:
-        yield from ((key, each) for key, each in held.items() if type(key) is str)
-        return
-    passing = held.get("_non_persistent_buffers_set")
-    left_out = passing.items if isinstance(passing, Opaque) else {}
-    for part, entries in registered.items():
-        for key, each in entries.items():
-            if type(key) is str and not (part == "_buffers" and key in left_out):
-                yield key, each
 
 
 def match(
@@ -256,7 +110,7 @@ def match(
     different = _different({place: fits[place].state for place in whole})
     if len(different) > 1:
         above = "" if key in {None, TOP} else one_line(key, limit=LONGEST_PLACE)
-        offered = [_joined(above, place) or TOP for place in different]
+        offered = [joined(above, place) or TOP for place in different]
         shown = " and ".join(f"'{place}'" for place in offered[:SHOWN_PROBLEMS])
         raise CheckpointError(
             f"{name} holds weights that fit under {shown}; name the ones that you mean with --state-key."
@@ -363,7 +217,7 @@ def _content(state: State) -> frozenset[tuple[object, ...]]:
 def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
     """Return a state dict under the names that fit the layers best: as they are, or without a prefix."""
     expected = [layer.key for layer in layers]
-    loose = isinstance(state, _Script)
+    loose = isinstance(state, Script)
     best = _named(state, layers, "", "", loose=loose)
     if best.problems:
         unwrapped, clashing = _unwrapped(state)
@@ -374,7 +228,10 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
             if ways is _exchanges and not best.problems:
                 break
             whole: dict[str, _Fit] = {}
-            for taken, put in ways(names, expected):
+            likely, complete = _likeliest(names, layers, ways(names, expected))
+            if complete > MOST_PREFIXES:
+                return _Fit(best.state, [f"the layers fit under {complete} prefixes; {MEANT}"], [])
+            for taken, put in likely:
                 fit = _named(names, layers, taken, put, loose=loose)
                 if not fit.problems:
                     whole[taken] = fit
@@ -397,14 +254,36 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
     return best
 
 
+def _likeliest(
+    state: State, layers: Sequence[Layer], ways: Sequence[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], int]:
+    """Return the ways to name layers that have the most of them, and how many ways have all.
+
+    A file may have thousands of layers that are called as a network's first one is, and to try a way takes as
+    long as the file has layers. So only the likeliest are tried; names and shapes show which these are.
+    """
+    looked = [layer for layer in layers if not layer.key.endswith(COUNTER)]
+    looked = looked[: max(1, MOST_LOOKS // max(len(ways), 1))]
+    found = {
+        (taken, put): sum(
+            layer.key.startswith(put)
+            and not any(_misfit(state.get(taken + layer.key.removeprefix(put)), layer))
+            for layer in looked
+        )
+        for taken, put in ways
+    }
+    complete = sum(number == len(looked) for number in found.values())
+    return sorted(found, key=lambda way: -found[way])[:MOST_PREFIXES], complete
+
+
 def _several(fitting: Sequence[tuple[str, _Fit]]) -> list[str]:
     """Return what is wrong where different weights fit, each under the prefix beside it."""
-    if len(_different({str(number): fit.state for number, (_, fit) in enumerate(fitting)})) <= 1:
+    different = _different({str(number): fit.state for number, (_, fit) in enumerate(fitting)})
+    if len(different) <= 1:
         return []
-    prefixes = list(dict.fromkeys(prefix for prefix, _ in fitting))
+    prefixes = list(dict.fromkeys(fitting[int(number)][0] for number in different))
     under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in prefixes[:2])
-    what = "name the prefix that is meant with --state-key, or save its layers alone"
-    return [f"the layers fit under {under}, with different weights; {what}"]
+    return [f"the layers fit under {under}, with different weights; {MEANT}"]
 
 
 def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
@@ -429,7 +308,7 @@ def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
     numbered = first[:1].isdigit()  # 10.weight is another layer, and not 0.weight below 1
     taken = [(prefix, "") for prefix in before if not (numbered and prefix[-1:].isdigit())]
     put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
-    return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
+    return list(dict.fromkeys((*taken, *put)))
 
 
 def _exchanges(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
@@ -442,7 +321,7 @@ def _exchanges(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
         for key in state
         if key.endswith(f".{end}")
     )
-    return list(dict.fromkeys(found))[:MOST_PREFIXES]
+    return list(dict.fromkeys(found))
 
 
 def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose: bool) -> _Fit:

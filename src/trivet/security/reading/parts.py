@@ -15,7 +15,17 @@ from trivet.errors import CheckpointError
 from trivet.wording import first_line, one_line, quote
 from trivet.work.confined import Confined
 
-__all__ = ["INDEX", "ONNX", "beside", "fields", "file_sha256", "find_parts", "name_parts", "read_index"]
+__all__ = [
+    "INDEX",
+    "ONNX",
+    "beside",
+    "fields",
+    "file_sha256",
+    "find_parts",
+    "name_parts",
+    "read_index",
+    "under",
+]
 
 #: End the names of an index of several files, of safetensors or of torch.save.
 INDEX: Final = (".safetensors.index.json", ".bin.index.json")
@@ -106,18 +116,18 @@ def read_index(path: Path, name: str) -> dict[str, str]:
 
 def _locations(graph: bytes) -> Iterator[str]:
     """Yield the name of the file where each weight of an ONNX graph lies that is not in the graph itself."""
-    for tensor in _under(memoryview(graph), GRAPH, INITIALIZER):
-        for entry in _under(tensor, EXTERNAL_DATA):
+    for tensor in under(memoryview(graph), GRAPH, INITIALIZER):
+        for entry in under(tensor, EXTERNAL_DATA):
             pair = {number: bytes(content) for number, content in fields(entry)}
             if pair.get(KEY) == b"location":
                 yield pair.get(VALUE, b"").decode()
 
 
-def _under(message: memoryview, number: int, *inner: int) -> Iterator[memoryview]:
+def under(message: memoryview, number: int, *inner: int) -> Iterator[memoryview]:
     """Yield the contents of the fields of a number, and below it of those of the next numbers."""
     for found, content in fields(message):
         if found == number:
-            yield from _under(content, *inner) if inner else (content,)
+            yield from under(content, *inner) if inner else (content,)
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:

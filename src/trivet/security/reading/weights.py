@@ -25,8 +25,9 @@ from trivet.security.reading.keras import (
     read_keras_zip,
     renamed,
 )
-from trivet.security.reading.matching import COUNTER, Layer, find_states, match
+from trivet.security.reading.matching import COUNTER, Layer, match
 from trivet.security.reading.parts import INDEX, beside, read_index
+from trivet.security.reading.states import find_states
 from trivet.security.reading.torchfile import (
     BYTES,
     LazyTensor,
