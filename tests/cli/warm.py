@@ -16,6 +16,7 @@ import os
 import pkgutil
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import trivet
@@ -38,6 +39,9 @@ def serve():
         if name != "trivet.__main__":
             with contextlib.suppress(ImportError, UsageError):  # an extra that is not installed
                 importlib.import_module(name)
+    # What PyTorch would take apart at the end of each fork takes longer than most commands.
+    for finalizer in weakref.finalize._registry:
+        finalizer.atexit = False
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
