@@ -522,7 +522,7 @@ def smallest_factor(
     tolerance: float = _LOG_TOLERANCE,
 ) -> float:
     """Find the smallest factor at which no more than epsilon is spent, up to a relative tolerance."""
-    spend = cache(spend)  # the ends of the bracket, and the root, are asked for more than once
+    spend = cache(spend)  # the ends of the bracket, and the root, come more than once
     if closed_form is not None:
         factor, step = closed_form, _ULP
     else:

@@ -55,7 +55,7 @@ def images_at_once(score: Scorer, image: Tensor, *, at_most: int, budget: int = 
     return max(1, min(at_most, budget // bytes_an_image(score, image)))
 
 
-#: Bytes of one more image, by its shape: each network is asked about the same images hundreds of times.
+#: Bytes of one more image, by its shape: each network meets the same images hundreds of times.
 _measured: Final[WeakKeyDictionary[Scorer, dict[tuple[int, ...], int]]] = WeakKeyDictionary()
 
 
