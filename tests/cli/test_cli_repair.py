@@ -57,7 +57,7 @@ def test_the_folder_holds_tables_page_and_pictures(repaired):
 
 
 def test_a_repair_that_does_not_remove_it_ends_with_1_and_writes_no_weights(trivet, tmp_path):
-    done = trivet("repair", DEMO, *SMALL, "--method", "clp", "--out", tmp_path)
+    done = trivet("repair", DEMO, *SMALL, "--method", "clp", "--out", tmp_path, short=True)
     assert done.code == 1, done.err
     assert "✗ The backdoor was not removed by clp" in done.out
     assert not (tmp_path / "repaired.safetensors").exists()

@@ -57,7 +57,7 @@ def test_pictures_that_may_surprise_are_named_in_the_terminal_and_on_the_page(tr
 def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
     contract = tmp_path / "mine.json"
     contract.write_text(json.dumps({"mean": [3.0], "std": [0.2], "name": "mine"}), encoding="utf-8")
-    done = trivet("scan", DEMO, *SMALL, "--contract", contract, "--json")
+    done = trivet("scan", DEMO, *QUICK, "--contract", contract, "--json")
     assert done.code == 1
     assert done.json["contract"]["mismatch"]
     assert done.json["contract"]["declared"] == "mine"
@@ -130,7 +130,7 @@ def test_your_own_architecture_and_images(trivet, tmp_path):
         "shop:build",
         "--images",
         "mnist",
-        *SMALL[2:],
+        *QUICK[2:],
         "--json",
         cwd=tmp_path,
     )

@@ -2,8 +2,8 @@
 
 It reads one JSON request a line, ``{"arguments", "folder", "environment", "short", "drawn", "out", "err"}``,
 and answers with the exit code. A fork costs milliseconds where a new interpreter takes one to three seconds.
-``short`` asks for a study of fewer images and steps; where ``drawn`` is false, a run draws no report.
-Figures are drawn in this process, without others that would have to load everything first.
+``short`` asks for a study of fewer images and steps, and for quick scans; where ``drawn`` is false, a run
+draws no report. Figures are drawn in this process, without others that would have to load everything first.
 """
 
 import atexit
@@ -16,6 +16,7 @@ import os
 import pkgutil
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import trivet
@@ -28,7 +29,7 @@ LOADED = (
     *("duckdb", "rich.table"),
 )
 SECONDS = 540
-SHORT_IMAGES = 2_000
+SHORT_IMAGES = 1_200
 
 
 def serve():
@@ -38,6 +39,9 @@ def serve():
         if name != "trivet.__main__":
             with contextlib.suppress(ImportError, UsageError):  # an extra that is not installed
                 importlib.import_module(name)
+    # What PyTorch would take apart at the end of each fork takes longer than most commands.
+    for finalizer in weakref.finalize._registry:
+        finalizer.atexit = False
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
@@ -70,9 +74,13 @@ def run(*, arguments, folder, environment, short, drawn, out, err):
     if short:
         methods = importlib.import_module("trivet.security.repairs.methods")
         methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=200),)
-        methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=50)
+        methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=10)
+        scanning = importlib.import_module("trivet.security.scanning.kinds")
+        tables = (scanning.SETTINGS, scanning.PUSHES, scanning.STAMPS, scanning.SOURCES, scanning.UNITS)
+        for table in (importlib.import_module("trivet.security.scanning.sequential").SCAN_PROFILES, *tables):
+            table["standard"] = table["quick"]
         profiles = sys.modules["trivet.security.settings"].PROFILES
-        profiles["smoke"] = dataclasses.replace(profiles["smoke"], steps=25, images=500)
+        profiles["smoke"] = dataclasses.replace(profiles["smoke"], steps=15, images=300)
         datasets, load_mnist = sys.modules["trivet.datasets"], sys.modules["trivet.datasets"].load_mnist
         datasets.load_mnist = lambda split: load_mnist(split).take(range(SHORT_IMAGES))
     sys.argv = ["trivet", *arguments]

@@ -14,6 +14,7 @@ from trivet.report import write_report
 from trivet.report.figures import available, pictures
 from trivet.report.text import tree
 from trivet.report.text.document import (
+    REFERENCES,
     check_figures,
     check_macros,
     check_prose,
@@ -80,7 +81,7 @@ def test_a_digit_may_stand_where_it_is_no_result(text):
 
 def test_the_build_refuses_a_typed_numeral(study_record, study_prose):
     with pytest.raises(ReportError, match=rf"{RESULTS}:\d+: “0\.9940” has a typed digit"):
-        make_document(study_record, mutant(study_prose, VALUE, "0.9940"))
+        make_document(study_record, {RESULTS: mutant(study_prose, VALUE, "0.9940")[RESULTS]})
 
 
 def test_every_value_names_a_place(study_document):
@@ -193,8 +194,10 @@ def test_every_source_is_cited(own_document, study_prose):
     cited = {citation["citationId"] for citations in cites for citation in citations}
     assert keys == cited
     begin = "::: {.references}"
-    extra = mutant(study_prose, begin, f"{begin}\n- [idle2000]{{.key}} Idle.", "99-references.md")
-    assert "idle2000" not in take_sources(parsed(extra)["blocks"])[1]
+    extra = mutant(study_prose, begin, f"{begin}\n- [idle2000]{{.key}} Idle.", REFERENCES)
+    cited = take_sources(parsed({name: extra[name] for name in ("20-theory.md", REFERENCES)})["blocks"])[1]
+    assert cited
+    assert "idle2000" not in cited
 
 
 @pytest.mark.parametrize("leg", ["security", "privacy", "fairness"])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from trivet.errors import DataError
 from trivet.fairness import group_counts
+from trivet.tables import session
 from trivet.tables.child import Child, usual_child
 from trivet.tables.opening import open_table
 from trivet.tables.values import plain, restored
@@ -123,3 +124,13 @@ def test_an_answer_too_large_for_the_memory_is_one_line(tmp_path):
     with pytest.raises(DataError):
         child.ask(asked | {"sql": "SELECT len(repeat('x', 2_000_000_000) || 'y')"})
     child.close()
+
+
+def test_a_duckdb_that_gave_up_is_replaced_for_the_next_table(tmp_path):
+    def ask(what):
+        given = {"path": str(tmp_path / "t.csv"), "kind": "csv", "by_line": True, "number": -1}
+        return session.answer({"ask": what, **given}, tmp_path)
+
+    session._without_files().close()
+    assert ask("open") == {"source": "", "columns": []}
+    ask("close")

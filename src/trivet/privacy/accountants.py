@@ -12,6 +12,7 @@ A theorem that cannot be evaluated for so many answers, or so different ones, ra
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -521,6 +522,7 @@ def smallest_factor(
     tolerance: float = _LOG_TOLERANCE,
 ) -> float:
     """Find the smallest factor at which no more than epsilon is spent, up to a relative tolerance."""
+    spend = cache(spend)  # the ends of the bracket, and the root, come more than once
     if closed_form is not None:
         factor, step = closed_form, _ULP
     else:

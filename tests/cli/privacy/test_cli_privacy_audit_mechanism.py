@@ -70,7 +70,9 @@ def run(capsys):
 
 def test_noise_of_numpy_is_caught_by_its_bits(trivet, tmp_path):
     out = tmp_path / "audit"
-    done = trivet(*COMMAND, f"{EXAMPLES}:numpy_laplace", "--epsilon", 1, "--out", out, "--json")
+    done = trivet(
+        *COMMAND, f"{EXAMPLES}:numpy_laplace", "--epsilon", 1, "--trials", 20_000, "--out", out, "--json"
+    )
     assert done.code == 1, done.err
     found = done.json
     assert found["verdict"] == "violates"

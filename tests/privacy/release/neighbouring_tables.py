@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import duckdb
+from tables_to_ask import write_table
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
@@ -156,29 +157,17 @@ def pair_of_typed(random: Random, folder: Path, suffix: str) -> Pair:
 
     rows = [row() for _ in range(random.choice([0, 1, 3, 10, 40]))]
     adjacency, changed = _changed(random, rows, row)
-    tables = []
-    columns = ", ".join(f'"{name}" {sort}' for name, sort in zip(names, sorts, strict=True))
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for name, some in (("one", rows), ("other", changed)):
-            path = folder / f"{name}{suffix}"
-            path.unlink(missing_ok=True)
-            connection.execute(f"CREATE OR REPLACE TABLE t ({columns})")
-            if some:
-                marks = ", ".join(["(" + ", ".join("?" * len(sorts)) + ")"] * len(some))
-                connection.execute(f"INSERT INTO t VALUES {marks}", [value for row in some for value in row])
-            if suffix == ".parquet":
-                connection.execute(f"COPY t TO '{path}'")
-            else:
-                connection.execute(f"ATTACH '{path}' AS filed")
-                connection.execute("CREATE TABLE filed.t AS FROM t")
-                connection.execute("DETACH filed")
-            tables.append(f"{path}:t" if suffix == ".duckdb" else path)
-    return Pair(*tables, dict(zip(names, sorts, strict=True)), adjacency)
+    types = dict(zip(names, sorts, strict=True))
+    tables = [
+        write_table(folder / f"one{suffix}", types, rows),
+        write_table(folder / f"other{suffix}", types, changed),
+    ]
+    return Pair(*tables, types, adjacency)
 
 
 def add_macro(random: Random, database: str) -> None:
     """Give a database a macro that is called like a function of DuckDB."""
-    with duckdb.connect(database.removesuffix(":t")) as connection:
+    with duckdb.connect(database.removesuffix(":people")) as connection:
         connection.execute(f"CREATE MACRO {random.choice(MACROS)}")
 
 

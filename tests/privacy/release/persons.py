@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
+from tables_to_ask import write_table
 
 from trivet.privacy import Adjacency
 
@@ -42,29 +42,8 @@ def pair_of_persons(
         mixed = list(rows)
         for row in extra:
             mixed.insert(random.randrange(len(mixed) + 1), row)
-        tables.append(_written(folder / f"{name}{suffix}", mixed))
+        tables.append(write_table(folder / f"{name}{suffix}", TYPES, mixed))
     return *tables, adjacency
-
-
-def _written(path: Path, rows: list[tuple[str | None, ...]]) -> Path | str:
-    path.unlink(missing_ok=True)
-    with duckdb.connect(config={"threads": 1}) as connection:
-        columns = ", ".join(f'"{name}" {sort}' for name, sort in TYPES.items())
-        connection.execute(f"CREATE TABLE t ({columns})")
-        if rows:
-            marks = ", ".join(["(" + ", ".join("?" * len(TYPES)) + ")"] * len(rows))
-            connection.execute(f"INSERT INTO t VALUES {marks}", [value for row in rows for value in row])
-        if suffix_of(path) == ".duckdb":
-            connection.execute(f"ATTACH '{path}' AS filed")
-            connection.execute("CREATE TABLE filed.t AS FROM t")
-            connection.execute("DETACH filed")
-            return f"{path}:t"
-        connection.execute(f"COPY t TO '{path}'")
-    return path
-
-
-def suffix_of(path: Path) -> str:
-    return path.suffix
 
 
 def question_of_persons(random: Random) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def hold(folder, *, seed, pairs, questions):
 
 
 def test_no_neighbour_moves_an_answer_past_its_sensitivity(tmp_path):
-    answered, largest = hold(tmp_path, seed=0, pairs=40, questions=3)
+    answered, largest = hold(tmp_path, seed=0, pairs=24, questions=3)
     assert set(answered) >= set(KINDS)
     assert largest == 1  # it is reached, so that no noise is wasted
 

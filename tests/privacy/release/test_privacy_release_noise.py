@@ -47,7 +47,7 @@ def p_value(answers, *, scale):
     return stats.chisquare(observed, [len(answers) * each for each in expected]).pvalue
 
 
-@pytest.mark.parametrize("scale", [1, 10, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scale", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (10, 40))])
 def test_twenty_thousand_answers_are_discrete_laplace(scale):
     measurement = calibrate(sensitivity=1, epsilon=Fraction(1, scale))
     answers = [measurement.add((500,))[0] - 500 for _ in range(ANSWERS)]

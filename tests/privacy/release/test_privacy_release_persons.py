@@ -34,7 +34,7 @@ def largest_shares(random, folder, suffix, pairs, *, asked_of_each=4):
 
 @pytest.mark.parametrize(("suffix", "seed"), [(".parquet", 1), (".csv", 2), (".duckdb", 3)])
 def test_no_person_moves_an_answer_further_than_is_charged_for(tmp_path, suffix, seed):
-    found = largest_shares(Random(seed), tmp_path, suffix, 20)
+    found = largest_shares(Random(seed), tmp_path, suffix, 10)
     assert len(found) > 6
 
 

@@ -247,27 +247,27 @@ def two_hundred_questions():
 
 
 @pytest.mark.parametrize(
-    ("budget", "spent", "limit"),
+    ("budget", "spent", "limit", "count"),
     [
-        ({"epsilon": "1", "delta": "1e-6", "accounting": "pld"}, "spent_pld", 1.0),
-        ({"rho": "0.05"}, "spent_rho", 0.05),
-        ({"epsilon": "1"}, "spent_epsilon", 1.0),
+        ({"epsilon": "1", "delta": "1e-6", "accounting": "pld"}, "spent_pld", 1.0, 200),
+        ({"rho": "0.05"}, "spent_rho", 0.05, 40),
+        ({"epsilon": "1"}, "spent_epsilon", 1.0, 40),
     ],
 )
-def test_two_hundred_questions_spend_the_budget_and_no_more(tmp_path, people, budget, spent, limit):
+def test_many_questions_spend_the_budget_and_no_more(tmp_path, people, budget, spent, limit, count):
     ledger = create_ledger(tmp_path / "plan", **budget)
-    settings = ReleaseSettings(queries=two_hundred_questions())
+    settings = ReleaseSettings(queries=two_hundred_questions()[:count])
     planned = release_plan(people, settings, ledger=ledger, charge=False)
     assert ledger.state().entries == ()
     done = release_plan(people, settings, ledger=ledger)
     assert done.planned == planned.planned
-    assert len(done.releases) == len({each.receipt.entry for each in done.releases}) == 200
+    assert len(done.releases) == len({each.receipt.entry for each in done.releases}) == count
     state = ledger.state()
     assert float(getattr(state, spent)) == pytest.approx(done.spent, abs=1e-12)
     assert limit - 1e-6 < done.spent <= limit
     with pytest.raises(UsageError, match="too small for these questions"):
         release_plan(people, settings, ledger=ledger)
-    assert len(ledger.state().entries) == 200
+    assert len(ledger.state().entries) == count
 
 
 def test_a_plan_is_charged_all_or_nothing(tmp_path, people):

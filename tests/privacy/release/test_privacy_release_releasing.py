@@ -95,7 +95,8 @@ def test_replace_one_pays_for_both_rows(tmp_path, people):
     assert release(people, query="sum", missing="drop", **bounds, **asked).receipt.noise[0].sensitivity == 90
 
 
-def test_whole_releases_have_the_noise_of_their_receipt(people, ledger):
+def test_whole_releases_have_the_noise_of_their_receipt(tmp_path, ledger):
+    people = write_table(tmp_path / "people.csv", TYPES, ROWS)
     answers = [release(people, query="count", ledger=ledger, epsilon="0.5").value - 400 for _ in range(120)]
     ends = [-2, -1, 0, 1]
     cumulative = [0, *(laplace.discrete_cdf(end, scale=2) for end in ends), 1]

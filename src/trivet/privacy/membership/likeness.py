@@ -59,6 +59,7 @@ class Likeness:
         whole = np.column_stack([dense, labels]).astype(np.float64)
         return cls(whole, folds[units], int(labels.max()) < MOST_CLASSES)
 
+    @one_thread()
     def expected(
         self, values: NDArray[np.float64], known: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
@@ -80,8 +81,7 @@ class Likeness:
             trees = HistGradientBoostingRegressor(
                 max_iter=ROUNDS, learning_rate=RATE, random_state=0, **settings
             )
-            with one_thread():
-                found[here] = trees.fit(self.rows[train], values[train]).predict(self.rows[here])
+            found[here] = trees.fit(self.rows[train], values[train]).predict(self.rows[here])
         return found
 
 

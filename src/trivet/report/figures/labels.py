@@ -175,7 +175,8 @@ def place_near(
     sides = _sides(_REACHES + _FAR_REACHES if far else _REACHES)
     figure = axes.figure.get_figure(root=True)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw_without_rendering()
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
     reach = _CLEARANCE / 72 * figure.dpi
     boxes = [np.array([text.get_window_extent(renderer).extents for text in axes.texts]).reshape(-1, 4)]
     weights = [np.ones(len(axes.texts))]

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -259,6 +260,11 @@ def check_prose(parsed: Mapping[str, Any]) -> list[str]:
     return complaints
 
 
+@lru_cache(maxsize=4)  # a run reads the same prose for several pages
+def _complaints(text: str) -> list[str]:
+    return check_prose(read_markdown(text))
+
+
 def check_macros(tex: str, macros: str) -> list[str]:
     """Find macros that `tex` uses and `macros` does not define, and the other way round."""
     used, defined = set(_USED.findall(tex)), _DEFINED.findall(macros)
@@ -367,8 +373,9 @@ def make_document(
     def drop(node: tree.Node) -> tree.Nodes | None:
         return [] if tree.kind(node) == "Figure" and _picture_name(node) in absent else None
 
-    parsed = read_markdown("\n\n".join(prose.values()))
-    if complaints := check_prose(parsed):
+    text = "\n\n".join(prose.values())
+    parsed = read_markdown(text)
+    if complaints := _complaints(text):
         raise ReportError("; ".join(_placed(prose, complaint) for complaint in complaints))
     values: dict[str, Value] = {}
     try:

@@ -147,16 +147,21 @@ def walk(nodes: Any, action: Action) -> Any:
         return nodes
     rebuilt: Nodes = []
     for node in nodes:
-        if isinstance(node, list):
+        if isinstance(node, dict):
+            if "t" in node:
+                if not isinstance(node.get("c"), _BRANCHES):
+                    rebuilt.append(node)  # a word or a gap, as most nodes are
+                    continue
+                if (replaced := action(node)) is not None:
+                    rebuilt.extend(replaced)
+                    continue
             rebuilt.append(walk(node, action))
-        elif isinstance(node, str):
-            rebuilt.append(node)
-        elif isinstance(node, dict) and "t" in node and not isinstance(node.get("c"), _BRANCHES):
-            rebuilt.append(node)  # a word or a gap, as most nodes are
-        elif is_node(node) and (replaced := action(node)) is not None:
+        elif isinstance(node, list):
+            rebuilt.append(walk(node, action))
+        elif not isinstance(node, str) and is_node(node) and (replaced := action(node)) is not None:
             rebuilt.extend(replaced)
         else:
-            rebuilt.append(walk(node, action))
+            rebuilt.append(node)
     return rebuilt
 
 

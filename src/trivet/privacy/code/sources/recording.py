@@ -194,14 +194,23 @@ def _put_cell(patches: Patches, cell: CellType) -> None:
         patches.put(cell, "cell_contents", new)
 
 
+#: The last result of `_own_modules`: code is run hundreds of times among the same thousands of modules.
+_last: tuple[str | None, list[tuple[str, ModuleType]], list[ModuleType]] = (None, [], [])
+
+
 def _own_modules(named: str | None) -> list[ModuleType]:
-    named_alone = {named, "__main__"}
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType)  # pyright: ignore[reportUnnecessaryIsInstance] - some are not
-        and (name in named_alone or _is_own(vars(module).get("__file__")))
-    ]
+    global _last  # noqa: PLW0603 - only what follows from the arguments and sys.modules
+    loaded = list(sys.modules.items())
+    if _last[:2] != (named, loaded):
+        named_alone = {named, "__main__"}
+        own = [
+            module
+            for name, module in loaded
+            if isinstance(module, ModuleType)  # pyright: ignore[reportUnnecessaryIsInstance] - some are not
+            and (name in named_alone or _is_own(vars(module).get("__file__")))
+        ]
+        _last = named, loaded, own
+    return _last[2]
 
 
 _HERE: Final = __file__.rpartition("privacy")[0]
