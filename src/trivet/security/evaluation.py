@@ -184,21 +184,17 @@ def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, targe
     return float(np.mean(predict(score, images, trigger) == target))
 
 
-def attack_rates(
-    score: Scorer, images: ImageSet, trigger: Stamp, target: int, *, at_once: int | None = None
-) -> tuple[float, float]:
+def attack_rates(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> tuple[float, float]:
     """Return `attack_success_rate` and `robust_accuracy`, with one pass over the images for both.
 
     Parameters and errors are those of either.
     """
     others = _without(images, target)
-    predicted = predict(score, others, trigger, at_once=at_once)
+    predicted = predict(score, others, trigger)
     return float(np.mean(predicted == target)), float(np.mean(predicted == others.labels))
 
 
-def attack_success_rate(
-    score: Scorer, images: ImageSet, trigger: Stamp, target: int, *, at_once: int | None = None
-) -> float:
+def attack_success_rate(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
     """Return the share of triggered images of other classes that are classified as `target`, in [0, 1].
 
     The definition of BackdoorBench (Wu et al., NeurIPS 2022).
@@ -214,15 +210,13 @@ def attack_success_rate(
         Changes pixels; the result has the same shape.
     target
         The class that the trigger is to lead to.
-    at_once
-        Images that go through the network together; by default as many as memory allows, 200 at most.
 
     Raises
     ------
     DataError
         If every image is of the target class.
     """
-    return attack_rates(score, images, trigger, target, at_once=at_once)[0]
+    return attack_rates(score, images, trigger, target)[0]
 
 
 def robust_accuracy(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:

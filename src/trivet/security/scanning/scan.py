@@ -21,7 +21,7 @@ from trivet.security.contract import (
     least_above_chance,
 )
 from trivet.security.device import device_of
-from trivet.security.evaluation import BATCH, ONE, attack_success_rate, images_at_once, pixels_at, predict
+from trivet.security.evaluation import attack_success_rate, predict
 from trivet.security.frozen import freeze
 from trivet.security.networks import Scorer
 from trivet.security.notebook import scan_html
@@ -378,12 +378,11 @@ def _success(
 ) -> dict[int, float]:
     """Return the success rate of the triggers that are tried, on more images for the named ones."""
     share = max(MIN_GATE_IMAGES, min(GATE_IMAGES // 2, ALL_GATE_IMAGES // len(masks)))
-    at_once = images_at_once(score, pixels_at(held_out, ONE), at_most=BATCH)
     rates: dict[int, float] = {}
     for label in tried:
         trigger = Trigger(masks[label], patterns[label])
         others = np.flatnonzero(held_out.labels != label)[: GATE_IMAGES if label in named else share]
-        rates[label] = attack_success_rate(score, held_out.take(others), trigger, label, at_once=at_once)
+        rates[label] = attack_success_rate(score, held_out.take(others), trigger, label)
     return rates
 
 
