@@ -327,8 +327,8 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
         found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
             f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out of the "
-            "table; those without a sensitive value can be a group, or dropped (missing: group, drop), and "
-            "those without a label, a prediction or a score dropped (missing outcome: drop)."
+            "table; those without a sensitive value can be a group, or dropped (--missing group, drop), and "
+            "those without a label, a prediction or a score dropped (--missing-outcome drop)."
         )
 
 
