@@ -23,10 +23,13 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "labels": ("label", "of label {}"),
         "models": ("title", "with {}"),
         "opinions": ("method", "by {}"),
+        "parts": ("name", "from {}"),
         "row_attacks": ("attack", "by {}"),
         "settings": ("name", "{}"),
     }
 )
+#: What the one figure of an item is called, where nothing else says so.
+_BARE: Final[Mapping[str, str]] = MappingProxyType({"parts": "part of the difference"})
 #: Items of which no measurement is named, whatever stands in them.
 _WHOLE_ITEMS: Final[Mapping[str, str]] = MappingProxyType({"cautions": "caution", "settings": "setting"})
 #: Fields by which other items are named, the first that an item has.
@@ -243,7 +246,9 @@ def _measure_of(words: Sequence[str], items: Sequence[_Item]) -> str:
     if len(kept) > 1 and kept[-1] in {"difference", "ratio"}:
         return f"{kept[-1]} of {_spelt(kept[:-1])}"
     named = (_MEASURES.get(".".join(kept[start:])) for start in range(len(kept)))
-    return next(filter(None, named), _spelt(kept)) or "result"
+    return (
+        next(filter(None, named), _spelt(kept)) or (_BARE.get(items[0].kind, "") if items else "") or "result"
+    )
 
 
 def _metric(item: _Item) -> str:

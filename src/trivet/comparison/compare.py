@@ -92,9 +92,9 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
-    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by metric {}",
+    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by {metric}",
     ("fairness", "audit", "attributes", "measures", "groups", "verdict"): (
-        "own predictions by metric, group {}"
+        "own predictions by {metric}, group {}"
     ),
     ("fairness", "comparison", "models", "verdict"): "mitigation {}",
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
@@ -131,7 +131,12 @@ def headline_title(pair: Pair) -> str | None:
 def verdict_title(pair: Pair) -> str:
     """Return what a verdict is about."""
     title = _VERDICTS.get(pair.names)
-    return pair.name if title is None else _named(title, pair)
+    if title is None:
+        return pair.name
+    if "measures" in pair.names:
+        measure = pair.before_in[pair.names.index("measures") + 1]
+        title = title.replace("{metric}", one_line(measure["title"]))
+    return _named(title, pair)
 
 
 def _named(title: str, pair: Pair) -> str:
