@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from trivet.place import EVERY, find, is_index, parse
-from trivet.wording import one_line
+from trivet.wording import noise_name, one_line
 
 __all__ = ["named_place", "short_name"]
 
@@ -62,7 +62,7 @@ _MEASURES: Final[Mapping[str, str]] = MappingProxyType(
         "p_adjusted": "adjusted p-value",
         "p_value": "p-value",
         "recommended.scale": "scale of the recommended noise",
-        "recommended.typical_deviation": "standard deviation of the recommended noise",
+        "recommended.typical_deviation": "typical standard deviation of the recommended noise",
         "robust_accuracy.after": "robust accuracy after the repair",
         "robust_accuracy.before": "robust accuracy before the repair",
         "second_verdict": "second verdict",
@@ -233,7 +233,7 @@ def _told(item: _Item) -> str:
     field = next(filter(item.field, _FIELDS), None)
     if field is not None:
         noise = item.field("mechanism") if field != "mechanism" else ""
-        by = f" with {noise.replace('-', ' ')} noise" if noise else ""
+        by = f" with {noise_name(noise)} noise" if noise else ""
         return f"of {'label ' if field == 'label' else ''}{item.field(field)}{by}"
     return f"({int(item.step) + 1 if is_index(item.step) else item.step})"
 

@@ -24,7 +24,7 @@ from trivet.report.write.html import html_page
 from trivet.security.scanning.results import SecurityAudit
 from trivet.verdict import LEGS, NOT_REMOVED, REMOVED, repair_word
 from trivet.verdict import tone as tone_of
-from trivet.wording import one_line
+from trivet.wording import noise_name, one_line
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_result, write_text
 
 __all__ = []
@@ -129,9 +129,7 @@ PLAN: Final = Page(
     parts=("privacy.plan", "privacy.training", "privacy.mechanisms", "privacy.membership", "privacy.code"),
     title=lambda _: "A plan for private answers",
     record=lambda plan: {"privacy": PrivacyLeg(plan=plan)},
-    verdicts=lambda plan: [
-        Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,))
-    ],
+    verdicts=lambda plan: [Verdict("plan", "good", f"{noise_name(plan.best_mechanism)} noise", (plan.why,))],
     facts=lambda _: {"page": {"mechanism": None, "code": None}},
 )
 TRAINING: Final = replace(

@@ -25,7 +25,7 @@ def shown_value(value: Value, tell: Tell, *, code: bool = False) -> str:
     """Write a value so that a pointer resting on it tells its source."""
     if not escape_html(value.text).strip():
         return ""  # nothing to point at
-    content = f"<code>{escape_html(value.text)}</code>" if code else escape_html(value.text)
+    content = f"<code>{escape_html(value.text)}</code>" if code else _said(value.text)
     lines = [value.path, *_exact(value), *tell(value.path)]
     title = "&#10;".join(map(escape_html, lines))
     if isinstance(value.raw, int | float) and not isinstance(value.raw, bool):
@@ -201,7 +201,7 @@ def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
     }
     return (
         f'<div class="{tone}" id="{_anchor(finding)}">{heading}\n'
-        f"<p>{escape_html(finding.message)}</p>\n{_facts(facts)}</div>"
+        f"<p>{_said(finding.message)}</p>\n{_facts(facts)}</div>"
     )
 
 
@@ -212,6 +212,11 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 def _anchor(finding: Finding) -> str:
     return "finding:" + re.sub(r"[^\w.:-]", "-", finding.id)
+
+
+def _said(text: str) -> str:
+    """Write a sentence in which no line ends between the hyphens of an option."""
+    return re.sub(r"(?<![\w-])--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', escape_html(text))
 
 
 def _prose(text: str) -> str:
