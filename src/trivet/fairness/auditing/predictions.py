@@ -360,7 +360,7 @@ def audit_counts(
         attributes = adjusted(attributes, parts)
         of_rows = ()
         if predicted is not None and telling is not None:
-            of_rows = caution_rows(predicted, telling, level=level)
+            of_rows = caution_rows(predicted, telling, level=level, clustered=design.cluster is not None)
     if predicted is not None and reference == "population":
         cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
     if counts.weights is not None:
