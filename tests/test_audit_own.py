@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trivet import fairness
 from trivet.audit import keep_parts, run_audit
 from trivet.config import load_config
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.privacy.membership import shadows
 from trivet.privacy.membership.audit import attack_model, attack_subject
 from trivet.privacy.membership.settings import ModelOptions
@@ -102,6 +103,18 @@ def test_there_is_room_for_one_audit_of_a_model(folder):
     both = MODEL.replace("[privacy.model]", '[privacy]\naudits = ["membership.json"]\n[privacy.model]')
     with pytest.raises(UsageError, match="a report has room for one"):
         run_audit(config(folder, both))
+
+
+def test_a_file_that_has_no_place_in_a_run_is_refused_before_anything_is_trained(folder, monkeypatch):
+    monkeypatch.setattr(shadows, "train", lambda *_a, **_n: pytest.fail("trained"))
+    data = folder / "people.csv"
+    amounts = fairness.audit_outcome(str(data), outcome="skill", sensitive="sex")
+    (folder / "fairness.json").write_text(json.dumps(as_json(amounts)), encoding="utf-8")
+    text = f'{MODEL}[fairness]\naudits = ["fairness.json"]\n'
+    with pytest.raises(
+        DataError, match=r"fairness.json is not .* predictions or mitigations \(amounts, rank"
+    ):
+        run_audit(config(folder, text))
 
 
 def test_a_budget_leaves_out_shadow_models_and_says_how_many_there_are():
