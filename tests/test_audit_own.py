@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trivet import fairness
 from trivet.audit import keep_parts, run_audit
 from trivet.config import load_config
 from trivet.errors import DataError, UsageError
@@ -107,13 +106,9 @@ def test_there_is_room_for_one_audit_of_a_model(folder):
 
 def test_a_file_that_has_no_place_in_a_run_is_refused_before_anything_is_trained(folder, monkeypatch):
     monkeypatch.setattr(shadows, "train", lambda *_a, **_n: pytest.fail("trained"))
-    data = folder / "people.csv"
-    amounts = fairness.audit_outcome(str(data), outcome="skill", sensitive="sex")
-    (folder / "fairness.json").write_text(json.dumps(as_json(amounts)), encoding="utf-8")
+    (folder / "fairness.json").write_text('{"data": "people.csv", "outcome": "skill"}', encoding="utf-8")
     text = f'{MODEL}[fairness]\naudits = ["fairness.json"]\n'
-    with pytest.raises(
-        DataError, match=r"fairness.json is not .* predictions or mitigations \(amounts, rank"
-    ):
+    with pytest.raises(DataError, match=r"is not .* predictions or mitigations \(amounts, rankings"):
         run_audit(config(folder, text))
 
 
