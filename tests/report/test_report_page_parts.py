@@ -189,6 +189,12 @@ def test_no_line_ends_between_the_hyphens_of_an_option():
     assert '<span class="whole">--missing-outcome</span> &lt;b&gt;<span class="whole">--x</span>' in written
 
 
+def test_a_word_beyond_a_lines_width_can_be_broken():
+    value = make_value({"group": f"short {'x' * 30}<b>{'y' * 30} name"}, "group")
+    written = shown_value(value, lambda _: ())
+    assert f">short {'x' * 20}<wbr>{'x' * 10}&lt;b&gt;{'y' * 7}<wbr>{'y' * 20}<wbr>yyy name<" in written
+
+
 def test_a_page_without_mathematics_has_no_font(sample_figures):
     document = make_document(sample_record(), {"10.md": "# Part {#one .unnumbered}\n\nWords.\n"})
     page = html_page(document, None, sample_figures)

@@ -17,6 +17,9 @@ __all__ = ["Tell", "card", "findings_section", "shown_value"]
 
 #: Says where the value at a place comes from.
 Tell = Callable[[str], list[str]]
+#: A word that would push all else off a narrow page, and the pieces that it is broken into.
+_ENDLESS: Final = re.compile(r"(\S{40,})")
+_PIECES: Final = re.compile(r"\S{1,20}")
 #: Characters of an exact value: a name, or a list of numbers.
 EXACT_CHARACTERS: Final = 200
 
@@ -215,8 +218,12 @@ def _anchor(finding: Finding) -> str:
 
 
 def _said(text: str) -> str:
-    """Write a sentence in which no line ends between the hyphens of an option."""
-    return re.sub(r"(?<![\w-])--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', escape_html(text))
+    """Write a text with breaks in words beyond a line's width, and none between the hyphens of an option."""
+    pieces = (
+        _PIECES.findall(part) if place % 2 else [part] for place, part in enumerate(_ENDLESS.split(text))
+    )
+    written = "".join("<wbr>".join(map(escape_html, each)) for each in pieces)
+    return re.sub(r"(?<![\w-])--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', written)
 
 
 def _prose(text: str) -> str:
