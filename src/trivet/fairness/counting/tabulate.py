@@ -15,7 +15,7 @@ from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of, shown
 from trivet.fairness.counting.weights import WeightSums
 from trivet.settings import parts_of
-from trivet.wording import one_line, quote, rows_hold
+from trivet.wording import one_line, quote, row_count, rows_hold
 
 __all__ = [
     "MISSING",
@@ -273,8 +273,8 @@ def rows_of(question: Question, values: Sequence[object], scored: object, sums: 
         _require_amounts(total, "number", wrong[1])
         if above:
             raise DataError(
-                f"{quote(selected)} is above {quote(total)} in {above:,} rows; it is how many of these are "
-                "selected."
+                f"{quote(selected)} is above {quote(total)} in {row_count(above)}; it is how many of these "
+                "are selected."
             )
         sides = (1, _whole(selected, chosen)), (0, _whole(total, every - chosen))
         return [question.row(values, rows, scored=side) for side, rows in sides if rows]
