@@ -337,7 +337,8 @@ def statement(
         sum(change.outcome in outcomes for change in headline)
         for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,), (WITHIN,))
     )
-    parts = [_regressed(len(worse))]
+    alone = all(change.outcome in {ADDED, REMOVED} for change in (*verdicts, *headline))
+    parts = [NOTHING_COMPARED if alone else _regressed(len(worse))]
     parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
     parts.append(
         f"of {len(headline)} headline measurement{'s'[: len(headline) != 1]} {moved} changed, "
@@ -351,6 +352,9 @@ def statement(
             "outside of the headline, or without an interval"
         )
     return f"{'; '.join(parts)}."
+
+
+NOTHING_COMPARED: Final = "Nothing was compared: no verdict and no headline measurement is in both audits"
 
 
 def differing_first(changes: Sequence[Change]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:

@@ -279,9 +279,12 @@ REPAIR: Final = replace(SCAN, file="repair.html")
 def _changes(comparison: Comparison) -> list[Verdict]:
     count = len(comparison.regressions)
     word = f"{count} regression{'s'[: count > 1]}" if count else "no regression"
+    word = word if comparison.is_of_something else "nothing compared"
+    doubtful = comparison.lacks_a_leg or not comparison.is_of_something
+    tone = "bad" if count else "unsure" if doubtful else "good"
     # The statement begins with the word.
     told = comparison.statement.removeprefix(word).lstrip(";, ")
-    found = [Verdict("overall", "bad" if count else "good", word, (told[:1].upper() + told[1:],))]
+    found = [Verdict("overall", tone, word, (told[:1].upper() + told[1:],))]
     for change in comparison.verdicts:
         if change.title in LEGS:
             before, after = sides_text(change)
