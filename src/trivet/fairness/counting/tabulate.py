@@ -522,6 +522,7 @@ def _refuse_many(source: Source, question: Question) -> NoReturn:
 def _require_few_classes(classes: int, what: str, name: str | None) -> None:
     if classes > MOST_CLASSES and name is not None:
         hint = " Give a cut where it holds scores." if what == "prediction" else ""
+        hint += " Amounts are audited by their means and quantiles: --outcome, or audit_outcome in Python."
         raise UsageError(
             f"the {what} {quote(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "
             f"fewer.{hint}"
