@@ -9,7 +9,7 @@ import pytest
 
 from trivet.audit import keep_parts, run_audit
 from trivet.config import load_config
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.privacy.membership import shadows
 from trivet.privacy.membership.audit import attack_model, attack_subject
 from trivet.privacy.membership.settings import ModelOptions
@@ -102,6 +102,14 @@ def test_there_is_room_for_one_audit_of_a_model(folder):
     both = MODEL.replace("[privacy.model]", '[privacy]\naudits = ["membership.json"]\n[privacy.model]')
     with pytest.raises(UsageError, match="a report has room for one"):
         run_audit(config(folder, both))
+
+
+def test_a_file_that_has_no_place_in_a_run_is_refused_before_anything_is_trained(folder, monkeypatch):
+    monkeypatch.setattr(shadows, "train", lambda *_a, **_n: pytest.fail("trained"))
+    (folder / "fairness.json").write_text('{"data": "people.csv", "outcome": "skill"}', encoding="utf-8")
+    text = f'{MODEL}[fairness]\naudits = ["fairness.json"]\n'
+    with pytest.raises(DataError, match=r"is not .* predictions or mitigations \(amounts, rankings"):
+        run_audit(config(folder, text))
 
 
 def test_a_budget_leaves_out_shadow_models_and_says_how_many_there_are():

@@ -61,7 +61,7 @@ def test_all_errors_are_named_at_once(tmp_path):
     assert "\n" not in message
     for part in (
         "[audit] seed should be greater than or equal to 0 (found -1)",
-        "[privacy] epsilon should be a valid number",
+        "[privacy] epsilon should be a number (found 'much')",
         "[fairness] test_sice is not known (did you mean test_size?)",
         "[nonsense] is not known (expected one of audit, security, privacy, fairness, effects, policy)",
     ):
@@ -103,13 +103,13 @@ def test_what_is_no_toml_or_no_file(tmp_path):
 @pytest.mark.parametrize(
     ("key", "found"),
     [
-        ('seed = "0"', "an integer (found '0')"),
-        ("seed = 1.0", "an integer (found 1.0)"),
-        ("seed = true", "an integer (found True)"),
+        ('seed = "0"', "a whole number (found '0')"),
+        ("seed = 1.0", "a whole number (found 1.0)"),
+        ("seed = true", "a whole number (found true)"),
         ("seed = nan", "number"),
-        ("seed = 2024-01-01", "integer"),
-        ("seed = [0]", "integer"),
-        ("seed = {a = 0}", "integer"),
+        ("seed = 2024-01-01", "whole number"),
+        ("seed = [0]", "whole number"),
+        ("seed = {a = 0}", "whole number"),
         ("seed = 0x" + "f" * 50_000, "too long to show"),
         ("study = 1", "true or false (found 1)"),
         ('effects = "yes"', "true or false (found 'yes')"),
@@ -122,6 +122,40 @@ def test_a_value_of_another_type_is_no_value(tmp_path, key, found):
     assert f"[audit] {key.split()[0]} should be" in str(caught.value)
     assert found in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            '[audit]\nlegs = "fairness"',
+            """[audit] legs should be a list, such as ["fairness"] (found 'fairness')""",
+        ),
+        ('[policy]\nrequire = "a >= 1"', """require should be a list, such as ["a >= 1"] (found 'a >= 1')"""),
+        ('[privacy]\naudits = "m.json"', """audits should be a list, such as ["m.json"] (found 'm.json')"""),
+        ('[audit]\ntitle = ["Loans"]', 'title should be a text in quotation marks, such as "Loans" (found ['),
+        ("[audit]\ntitle = 7", 'title should be a text in quotation marks, such as "7" (found 7)'),
+        ("[audit]\nlegs = []", "[audit] legs should have at least 1 item (found [])"),
+        ("[fairness.table]\nprivileged = ['M', 'z']", "table.privileged should be a text (found ['M', 'z'])"),
+        ("[fairness.table]\nsensitive = {a = 1}", "table.sensitive should be a list (found a table)"),
+        (
+            "[policy.waivers]\nrule = 'x'",
+            "should be a list of tables, each below [[policy.waivers]] (found a",
+        ),
+        ("[[privacy.plan.queries]]\nbounds = 3", "bounds should be a list of 2 values (found 3)"),
+        (
+            "[[privacy.plan.queries]]\nbounds = [1, 2, 3]",
+            "bounds should have at most 2 items (found [1, 2, 3])",
+        ),
+        ("[privacy.plan]\nqueries = [3]", "plan.queries number 1 should be a table (found 3)"),
+        ("[audit]\nstudy = 3.5", "study should be true or false (found 3.5)"),
+    ],
+)
+def test_a_message_says_how_toml_writes_what_is_expected(tmp_path, content, said):
+    with pytest.raises(UsageError) as caught:
+        load_config(write(tmp_path, f"{content}\n"))
+    assert said in str(caught.value)
+    assert "tuple" not in str(caught.value)
 
 
 def test_private_training_is_measured_among_the_effects(tmp_path):

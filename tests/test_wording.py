@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.wording import beside, first_line, one_line, quote, rounded
+from trivet.wording import beside, first_line, noise_name, one_line, quote, rounded
 
 
 def test_what_a_terminal_obeys_is_escaped():
@@ -69,3 +69,11 @@ def test_an_error_that_cannot_be_spelt_is_named_by_its_kind():
             raise RuntimeError("no words")
 
     assert first_line(SilentError()) == "SilentError"
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "name"),
+    [("laplace", "Laplace"), ("discrete-laplace", "discrete Laplace"), ("gaussian", "Gaussian")],
+)
+def test_noise_is_called_as_in_papers(mechanism, name):
+    assert noise_name(mechanism) == name

@@ -24,7 +24,7 @@ from trivet.verdict import (
     repair_word,
     tone,
 )
-from trivet.wording import one_line, quote
+from trivet.wording import noise_name, one_line, quote
 
 __all__ = [
     "JudgedPart",
@@ -156,10 +156,10 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
         word = published["correction"]["verdict"]
         yield JudgedPart("privacy", "published", "", word, tone(word), "privacy.published")
     if (plan := privacy["plan"]) is not None:
-        word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
+        word = f"{noise_name(plan['best_mechanism'])} noise"
         yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
     if privacy["training"] is not None:
-        yield JudgedPart("privacy", "training", "", "gaussian noise", "note", "privacy.training")
+        yield JudgedPart("privacy", "training", "", "Gaussian noise", "note", "privacy.training")
     for number, audit in enumerate(privacy["mechanisms"]):
         word, place = audit["verdict"], f"privacy.mechanisms.{number}"
         yield JudgedPart("privacy", "mechanisms", audit["name"], word, tone(word), place)

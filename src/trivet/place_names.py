@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from trivet.place import EVERY, find, is_index, parse
-from trivet.wording import one_line
+from trivet.wording import noise_name, one_line
 
 __all__ = ["named_place", "short_name"]
 
@@ -23,10 +23,13 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "labels": ("label", "of label {}"),
         "models": ("title", "with {}"),
         "opinions": ("method", "by {}"),
+        "parts": ("name", "from {}"),
         "row_attacks": ("attack", "by {}"),
         "settings": ("name", "{}"),
     }
 )
+#: What the one figure of an item is called, where nothing else says so.
+_BARE: Final[Mapping[str, str]] = MappingProxyType({"parts": "part of the difference"})
 #: Items of which no measurement is named, whatever stands in them.
 _WHOLE_ITEMS: Final[Mapping[str, str]] = MappingProxyType({"cautions": "caution", "settings": "setting"})
 #: Fields by which other items are named, the first that an item has.
@@ -59,7 +62,7 @@ _MEASURES: Final[Mapping[str, str]] = MappingProxyType(
         "p_adjusted": "adjusted p-value",
         "p_value": "p-value",
         "recommended.scale": "scale of the recommended noise",
-        "recommended.typical_deviation": "standard deviation of the recommended noise",
+        "recommended.typical_deviation": "typical standard deviation of the recommended noise",
         "robust_accuracy.after": "robust accuracy after the repair",
         "robust_accuracy.before": "robust accuracy before the repair",
         "second_verdict": "second verdict",
@@ -230,7 +233,7 @@ def _told(item: _Item) -> str:
     field = next(filter(item.field, _FIELDS), None)
     if field is not None:
         noise = item.field("mechanism") if field != "mechanism" else ""
-        by = f" with {noise.replace('-', ' ')} noise" if noise else ""
+        by = f" with {noise_name(noise)} noise" if noise else ""
         return f"of {'label ' if field == 'label' else ''}{item.field(field)}{by}"
     return f"({int(item.step) + 1 if is_index(item.step) else item.step})"
 
@@ -243,7 +246,9 @@ def _measure_of(words: Sequence[str], items: Sequence[_Item]) -> str:
     if len(kept) > 1 and kept[-1] in {"difference", "ratio"}:
         return f"{kept[-1]} of {_spelt(kept[:-1])}"
     named = (_MEASURES.get(".".join(kept[start:])) for start in range(len(kept)))
-    return next(filter(None, named), _spelt(kept)) or "result"
+    return (
+        next(filter(None, named), _spelt(kept)) or (_BARE.get(items[0].kind, "") if items else "") or "result"
+    )
 
 
 def _metric(item: _Item) -> str:

@@ -439,7 +439,10 @@ def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
 def read_fairness_audits(paths: Sequence[str | Path]) -> FairnessAudits:
     """Read what ``trivet fairness --out`` wrote."""
     found, inputs = _read_all(
-        paths, FairnessAudit | FairnessComparison, "the fairness.json of `trivet fairness`"
+        paths,
+        FairnessAudit | FairnessComparison,
+        "the fairness.json of `trivet fairness` on predictions or mitigations (amounts, rankings, several "
+        "classes and a watch have no place in a run)",
     )
     audits = [audit for audit in found if isinstance(audit, FairnessAudit)]
     comparisons = [audit for audit in found if isinstance(audit, FairnessComparison)]
@@ -461,7 +464,7 @@ def _read_all(paths: Sequence[str | Path], kinds: Any, expected: str) -> tuple[l
             found.append(adapter.validate_json(content, extra="forbid"))
         except (ValidationError, RecursionError) as error:
             raise DataError(
-                f"{path} is not a finished audit; expected {expected}, by this version."
+                f"{path} is not a finished audit that a run takes in; expected {expected}, by this version."
             ) from error
         inputs[str(path)] = hashlib.sha256(content).hexdigest()
     return found, inputs

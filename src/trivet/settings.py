@@ -6,7 +6,9 @@ import operator
 from collections.abc import Callable, Mapping
 from functools import cache
 from numbers import Real
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Interval
 
@@ -35,6 +37,7 @@ Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
 #: Metadata of a field that holds values, of which one may begin with a hyphen, as -1 does.
 A_VALUE: Final = {"value": True}
 
+_A_TEXT: Final = "a text"
 #: How each bound compares, and its words.
 _KINDS: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {
     "ge": (operator.ge, "{} or more"),
@@ -82,12 +85,15 @@ class Settings:
 
 
 def require(kind: Any, /, **values: Any) -> None:
-    """Raise SettingError for a number out of the bounds of a type, or a text that is none of its names."""
+    """Raise SettingError for a value out of a type's bounds, of none of its names, or of another type."""
     for setting, value in values.items():
         if not _fits(kind, value):
             text = f"{{{setting}}} is {{found}}; expected {{expected}}."
             found = quote(value) if isinstance(value, str) else value
-            raise SettingError(text, found=found, expected=_expected(kind))
+            expected = _expected(kind)
+            if expected == _A_TEXT and isinstance(value, list | tuple):
+                expected += f", such as {quote(','.join(map(str, value)))}"
+            raise SettingError(text, found=found, expected=expected)
 
 
 def parts_of(text: str) -> tuple[str, ...]:
@@ -107,6 +113,9 @@ def parts_of(text: str) -> tuple[str, ...]:
 
 
 def _fits(kind: Any, value: Any) -> bool:
+    plain = _plain_types(kind)
+    if plain and isinstance(value, str | list | tuple | Mapping) and not isinstance(value, plain):
+        return value in _names(kind) if isinstance(value, str) else False
     if isinstance(value, str):
         return not _names(kind) or value in _names(kind)
     return not isinstance(value, Real) or all(_KINDS[name][0](value, limit) for name, limit in _bounds(kind))
@@ -118,6 +127,8 @@ def _expected(kind: Any) -> str:
     said = {name: f"{limit:g}" if isinstance(limit, float) else f"{limit}" for name, limit in bounds.items()}
     if _names(kind):
         return f"one of: {', '.join(_names(kind))}"
+    if not bounds:
+        return _A_TEXT if str in _plain_types(kind) else "a number"
     if finite == ["ge", "le"]:
         return f"{said['ge']} to {said['le']}"
     words = " and ".join(_KINDS[name][1].format(said[name]) for name in finite)
@@ -127,6 +138,23 @@ def _expected(kind: Any) -> str:
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
+
+
+@cache
+def _plain_types(kind: Any) -> tuple[type, ...]:
+    """Return the types of a field that holds one text or number; nothing of one that holds anything else."""
+    if get_origin(kind) is Annotated:
+        return _plain_types(get_args(kind)[0])
+    members = (
+        [_plain_types(each) for each in get_args(kind)] if get_origin(kind) in {Union, UnionType} else []
+    )
+    if members:
+        return () if () in members else tuple(dict.fromkeys(type_ for each in members for type_ in each))
+    if get_origin(kind) is Literal:
+        return tuple({type(name): None for name in get_args(kind)})
+    if kind is Path:
+        return (Path, str)
+    return (kind,) if kind in {str, int, float, bool, NoneType} else ()
 
 
 @cache

@@ -18,6 +18,7 @@ __all__ = [
     "inert",
     "json_text",
     "listed",
+    "noise_name",
     "one_line",
     "quote",
     "rounded",
@@ -122,6 +123,12 @@ def listed(names: Sequence[str]) -> str:
     """Return names, one or more, as a sentence has them: ``a, b and c``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def noise_name(mechanism: str) -> str:
+    """Return what a mechanism's noise is called: ``discrete Laplace`` of ``discrete-laplace``."""
+    words = mechanism.replace("-", " ")
+    return words.replace("laplace", "Laplace").replace("gaussian", "Gaussian")
 
 
 def row_count(count: int) -> str:

@@ -131,6 +131,17 @@ def test_wrong_names_and_words_without_a_positive_one_are_said_with_the_rest(her
     assert said.count("\n") == 1
 
 
+def test_of_several_classes_each_is_named_and_the_audit_of_all(here, capsys):
+    (here / "grades.csv").write_text("school,grade,guess\n" + "a,good,5\nb,fair,good\n" * 3)
+    given = ("--sensitive", "school", "--label", "grade", "--prediction", "guess")
+    assert trivet("grades.csv", *given) == 2
+    said = capsys.readouterr().err
+    assert (
+        "--positive 'fair' or 'good' or '5', the label that counts as positive; or, for all of them" in said
+    )
+    assert "trivet fairness with --multiclass" in said
+
+
 def test_a_positive_value_is_asked_for_with_the_label(here, capsys):
     (here / "loans.csv").write_text("sex,granted,score\n" + "f,yes,0.2\nm,no,0.7\n" * 3)
     assert trivet("loans.csv", "--sensitive", "sex") == 2

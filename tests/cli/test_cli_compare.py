@@ -8,11 +8,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from example_audits import changed, write_audit
-from example_records import example_own_record, example_record
+from example_fairness import example_audit
+from example_privacy import example_plan
+from example_records import example_own_record, example_record, own_record
 from example_scan import rate_of
 from trivet.cli.compare import compare
 from trivet.comparison import Comparison
 from trivet.errors import RecordError, UsageError
+from trivet.record import FairnessLeg, PrivacyLeg
 
 NAME = "[bold]red[/] \x1b[31m|<b>"
 
@@ -166,6 +169,26 @@ def test_what_is_no_audit_is_refused(audits, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         compare(audits["plain"], audits["plain"], out=tmp_path / "file")
+
+
+def test_what_has_nothing_in_common_is_not_fine(tmp_path, capsys):
+    plan = PrivacyLeg(plan=example_plan())
+    for name, legs in {
+        "plan": {"privacy": plan},
+        "people": {"fairness": FairnessLeg(example_audit())},
+        "both": {"privacy": plan, "fairness": FairnessLeg(example_audit())},
+    }.items():
+        write_audit(tmp_path / name, own_record(**legs))
+    plan, people, both = (tmp_path / name for name in ("plan", "people", "both"))
+    assert compare(people, plan) == 3
+    assert "? Nothing was compared: no verdict and no headline measurement" in capsys.readouterr().out
+    assert compare(both, plan) == 0
+    out = capsys.readouterr().out
+    assert "? No verdict and no headline measurement got measurably worse" in out
+    assert "The fairness leg is in the first audit only." in out
+    assert compare(plan, both) == 0
+    assert "✓ No verdict and no headline measurement got measurably worse" in capsys.readouterr().out
+    assert compare(plan, plan) == 0
 
 
 def test_a_tolerance_is_said_in_every_output_and_can_take_a_regression_away(audits, capsys):

@@ -228,6 +228,10 @@ def test_a_million_groups_are_no_groups(tmp_path, monkeypatch, run):
     code, _, err = run("many.parquet", "--label", "label", "--sensitive", "person", "--prediction", "pred")
     assert code == 2
     assert "'person' has 1,000,000 different values; expected 1,000 groups or fewer" in err
+    named = ("--label", "person", "--sensitive", "label", "--prediction", "pred")
+    code, _, err = run("many.parquet", *named)
+    assert code == 2
+    assert "expected 100 classes or fewer. Amounts are audited by their means and quantiles: --outcome" in err
 
 
 def test_predictions_of_true_and_false_beside_labels_of_0_and_1_are_the_same_rows(tmp_path, monkeypatch, run):

@@ -177,4 +177,6 @@ def test_a_suspected_class_is_named_and_a_share_says_of_what(capsys, monkeypatch
     print_scan(example_scan(names=names).result, 1.0, ())
     said = capsys.readouterr().out
     assert "backdoored, label 4 (deer)." in said
+    assert "▸ 4 (deer) " in said
+    assert "  0 (plane) " in said
     assert "% of images)" in said or "% of images to label" in said

@@ -49,10 +49,46 @@ def test_a_difference_of_selection_rates_stands_with_its_group_alone(compared):
     ]
 
 
+@pytest.mark.parametrize(
+    ("kept", "left"),
+    [
+        ("groups[group=f].accuracy.value", "metrics[metric=error_rate,group=f"),
+        ("groups[group=f].false_positive_rate.value", "metrics[metric=true_negative_rate,group=f"),
+        (
+            "metrics[metric=negative_predictive_value,group=f",
+            "metrics[metric=false_omission_rate,group=f",
+        ),
+    ],
+)
+def test_of_two_rates_that_add_up_to_1_one_is_listed(compared, kept, left):
+    around = "fairness.audit.attributes[name=sex]."
+    places = [each.place for each in everything(compared)]
+    assert [each for each in places if each.startswith(around + kept)]
+    assert not [each for each in places if each.startswith(around + left)]
+
+
+def test_a_metric_that_was_named_stands_beside_the_rate_that_it_follows_from():
+    random = np.random.default_rng(4)
+    sex, label = random.choice(["f", "m"], 900), random.random(900) < 0.5
+    named = ["false_positive_rate", "true_negative_rate"]
+
+    def named_record(wrong):
+        chosen = random.random(900) < np.where(label, 0.7, np.where(sex == "f", wrong, 0.2))
+        found = audit_predictions(None, label * 1, chosen * 1, {"sex": sex}, metric=named, privileged="m")
+        return own_record(fairness=FairnessLeg(found))
+
+    found = compare_audits(audit_of(named_record(0.2)), audit_of(named_record(0.7), folder="later"))
+    places = [each.place for each in everything(found)]
+    for metric in named:
+        assert [each for each in places if f"measures[metric={metric}].groups[group=f].ratio" in each]
+    titles = {each.title for each in found.verdicts}
+    assert {f"own predictions by {metric.replace('_', ' ')}, group f" for metric in named} <= titles
+
+
 def test_what_only_says_how_sure_a_figure_is_is_part_of_it(compared):
     names = {each.place.rpartition(".")[2] for each in everything(compared)}
     assert not names & {"numerator", "denominator", "simultaneous_low", "simultaneous_high"}
-    assert {"true_negative_rate", "equalized_odds_difference"} <= {
+    assert {"negative_predictive_value", "equalized_odds_difference"} <= {
         each.place.partition("metric=")[2].partition(",")[0] for each in everything(compared)
     }
 

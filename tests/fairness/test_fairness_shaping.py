@@ -290,7 +290,7 @@ GAPS = "sex,y,p,s\nf,1,1,0.9\nf,,1,0.8\nf,0,0,0.2\nf,1,,0.7\nm,1,1,0.6\nm,0,0,0.
 def test_rows_without_a_label_or_a_prediction_are_refused_or_left_out_and_counted_by_group(tmp_path):
     path = write(tmp_path, GAPS)
     asked = {"label": "y", "prediction": "p", "sensitive": "sex"}
-    with pytest.raises(TrivetError, match=r"'y' in 1; 'p' in 1.* dropped \(missing outcome: drop\)"):
+    with pytest.raises(TrivetError, match=r"'y' in 1; 'p' in 1.* dropped \(--missing-outcome drop\)"):
         fairness.audit(path, **asked)
     found = fairness.audit(path, **asked, missing_outcome="drop")
     kept = pd.read_csv(path).dropna(subset=["y", "p"])

@@ -253,6 +253,9 @@ def test_a_requirement_on_nothing_is_refused(study):
         ("fairness.audit.cautions.0.kind", "fairness.caution"),
         ("fairness.audit.subgroups.beyond", "fairness.subgroup"),
         ("fairness.comparison.models.1.accuracy", "fairness.mitigation"),
+        ("fairness.audit.attributes.0.groups.1.disparate_impact.low", "fairness.disparate-impact"),
+        ("fairness.audit.attributes.0.groups.1.accuracy.low", "fairness.metric"),
+        ("fairness.comparison.baseline.overall.accuracy.value", "fairness.metric"),
         ("audit.seed", REQUIREMENT),
     ],
 )

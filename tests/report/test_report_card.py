@@ -13,6 +13,7 @@ from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE, example_plan
 from example_records import example_own_record, example_record, own_record
 from trivet.errors import UsageError
+from trivet.fairness.auditing.results import Caution
 from trivet.record import PrivacyLeg, as_json
 from trivet.report.card import model_card
 from trivet.report.front_matter import front_matter, model_index
@@ -145,6 +146,17 @@ def test_each_metric_of_the_verdict_has_a_table():
     assert body.count("By false positive rate: ") == body.count("By equalized odds: ") == 3
     assert "By selection rate" not in body
     assert "false_positive_rate_ratio" in str(matter)
+
+
+def test_what_has_to_be_known_before_the_numbers_stands_with_them():
+    caution = Caution("leakage", "'paid' alone tells the label almost always; <b>check</b>.", 0.2)
+    record = changed(example_own_record(), "fairness.audit.cautions", (caution,))
+    _, body = front(model_card(audit_of(record)))
+    assert "- *leakage:* 'paid' alone tells the label almost always; \\<b\\>check" in body
+    without = changed(record, "fairness.audit.cautions", ())
+    assert "leakage" not in front(model_card(audit_of(without)))[1]
+    baseline = changed(without, "fairness.comparison.baseline.cautions", (caution,))
+    assert "- *leakage:* 'paid'" in front(model_card(audit_of(baseline)))[1].partition("### Mitigations")[2]
 
 
 def test_groups_beyond_the_most_disparate_are_counted():

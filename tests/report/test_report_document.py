@@ -284,7 +284,7 @@ def test_each_leg_has_its_verdict(study_record):
         ("security", "backdoored, label 4"),
         ("security", "removed by unlearn"),
         ("privacy", "within budget"),
-        ("privacy", "gaussian noise"),
+        ("privacy", "Gaussian noise"),
         ("fairness", "disparate"),
     ]
     assert {one.tone for one in judged} <= {*TONES, "note"}

@@ -126,8 +126,8 @@ def test_verdicts_of_each_leg_and_of_the_users_own_are_told(found):
     assert [(word.leg, word.tone, word.word) for word in own.words] == [
         ("security", "bad", "backdoored"),
         ("privacy", "good", "within budget"),
-        ("privacy", "note", "gaussian noise"),
-        ("privacy", "note", "gaussian noise"),
+        ("privacy", "note", "Gaussian noise"),
+        ("privacy", "note", "Gaussian noise"),
         ("privacy", "good", "consistent"),
         ("privacy", "bad", "violates"),
         ("privacy", "bad", "exposed"),

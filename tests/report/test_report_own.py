@@ -37,6 +37,7 @@ from trivet.report.figures.privacy_audits import (
     draw_membership_roc,
 )
 from trivet.report.pages import CODE, MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page
+from trivet.wording import noise_name
 
 CASES = {
     "plan": (PLAN, example_plan),
@@ -130,7 +131,7 @@ def test_the_plan_s_table_has_every_row_and_the_reasons(pages):
     assert len(rows) == len(plan.rows)
     for shown, row in zip(rows, plan.rows, strict=True):
         reason = "" if row.applicable else f"; not applicable: {row.reason}"
-        assert shown[:3] == [row.mechanism, f"{row.name}{reason}", row.source]
+        assert shown[:3] == [noise_name(row.mechanism), f"{row.name}{reason}", row.source]
         assert shown[4] == (f"{row.scale:.5g}" if row.applicable else "")
     assert 'id="tbl:own-mixed-rows"' not in pages["plan"]
 

@@ -9,6 +9,7 @@ from drawn_texts import assert_texts_are_legible, drawn_texts
 from page_elements import Page, assert_is_drawn_within_its_edges, rows_of
 from undrawn_pages import write_undrawn
 
+from example_audits import changed
 from example_fairness import (
     HOSTILE,
     example_audit,
@@ -310,6 +311,13 @@ def test_a_verdict_has_a_shape_and_a_colour_of_its_own():
     (axes,) = draw_impact(example_audit()).axes
     marks = {(line.get_marker(), line.get_color()) for line in axes.lines if line.get_marker() != "None"}
     assert marks == {("D", ATTACKED), ("s", PUBLISHED_TEXT), ("o", CORRECTED), ("<", ATTACKED)}
+
+
+def test_a_name_that_the_font_lacks_is_that_groups_place_in_the_table():
+    named = changed(example_audit(), "attributes.0.groups.0.group", "東京")
+    texts = [text for text, _ in drawn_texts(draw_impact(named))]
+    assert "group 1 in the table" in texts
+    assert "東京" not in texts
 
 
 def test_of_many_groups_the_most_disparate_are_drawn_and_the_others_counted():

@@ -14,6 +14,7 @@ from trivet.report import verdicts, write_report
 from trivet.report.figures import available, pictures, save_figures
 from trivet.report.text.document import check_macros
 from trivet.verdict import LEGS
+from trivet.wording import noise_name
 
 
 def scanned(**settings):
@@ -102,8 +103,8 @@ def test_verdicts_say_what_the_record_says():
     assert told[:5] == [
         ("security", "bad", "backdoored, label 4"),
         ("security", "good", f"removed by {record.security.repair.chosen}"),
-        ("privacy", "note", f"{record.privacy.plan.best_mechanism} noise"),
-        ("privacy", "note", "gaussian noise"),
+        ("privacy", "note", f"{noise_name(record.privacy.plan.best_mechanism)} noise"),
+        ("privacy", "note", "Gaussian noise"),
         ("privacy", "good", "consistent"),
     ]
     assert told[5][:2] == ("privacy", "bad")

@@ -27,7 +27,9 @@ from trivet.report.figures.style import (
     on_dark,
 )
 from trivet.report.text.document import make_document
+from trivet.report.text.values import make_value
 from trivet.report.write.html import html_page
+from trivet.report.write.opening import shown_value
 from trivet.report.write.tex import tex_source
 from trivet.report.write.typst import typst_source
 
@@ -161,6 +163,36 @@ def test_the_font_of_mathematics_has_every_letter_of_the_study(study_document, s
     italic.discard(chr(0x1D455))  # a hole: the Planck constant stands for h
     assert {letter for letter in letters | italic if ord(letter) not in font.getBestCmap()} == set()
     assert len(embedded) < 64 * 1024
+
+
+def test_norms_and_amounts_have_fences_in_every_paper(study_document):
+    source = typst_source(study_document, "figures")
+    assert "lr(bar.v.double m bar.v.double)_1" in source
+    assert "parallel m" not in source
+    assert r"\lVert m\rVert_1" in tex_source(study_document, "figures")
+
+
+def test_what_no_training_anew_was_made_for_is_unknown(study_report, study_record):
+    assert study_record["fairness"]["comparison"]["repeats"] == 0
+    page = study_report.html.read_text(encoding="utf-8")
+    assert "intervals of sampling, which may go on beyond the edges" in page
+    assert "trainings anew" not in page
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL)]
+    told = [row for row in rows if row[:2] == ["without", "mitigation"] and "unknown" in row]
+    assert len(told) == 2
+
+
+def test_no_line_ends_between_the_hyphens_of_an_option():
+    value = make_value({"said": "which --missing-outcome <b>--x</b> a--b names"}, "said")
+    written = shown_value(value, lambda _: ())
+    assert written.count('<span class="whole">') == 2
+    assert '<span class="whole">--missing-outcome</span> &lt;b&gt;<span class="whole">--x</span>' in written
+
+
+def test_a_word_beyond_a_lines_width_can_be_broken():
+    value = make_value({"group": f"short {'x' * 30}<b>{'y' * 30} name"}, "group")
+    written = shown_value(value, lambda _: ())
+    assert f">short {'x' * 20}<wbr>{'x' * 10}&lt;b&gt;{'y' * 7}<wbr>{'y' * 20}<wbr>yyy name<" in written
 
 
 def test_a_page_without_mathematics_has_no_font(sample_figures):

@@ -313,9 +313,16 @@ class Written(torch.nn.Module):
         return self.score(pixels)
 
 
-def scanned(score):
+def scanned(score, count=800):
     network = adapt(Written(score), input_shape=(1, 12, 12), classes=4, name="written")
-    return scan(Checkpoint(network, INFO), images(800, 3)).result
+    return scan(Checkpoint(network, INFO), images(count, 3)).result
+
+
+def test_what_a_few_images_leave_no_search_for_is_told_with_the_verdict():
+    found = scanned(clean, 40)
+    assert found.verdict == "no evidence"
+    assert {search.kind for search in found.searches if search.outcome == "not run"} >= {"spread", "moved"}
+    assert "Nothing is known of triggers of the kinds spread, striped, moved," in found.reason
 
 
 def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
@@ -340,6 +347,9 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     assert {search.kind: search.outcome for search in quiet.searches if search.outcome != "not found"} == {
         "one unit": "not run",  # it has no layers
     }
+    assert (
+        "Nothing is known of triggers of the kind one unit: for such a search the images are" in quiet.reason
+    )
 
 
 def test_a_label_behind_a_closed_unit_is_named_with_a_patch_that_opens_it():

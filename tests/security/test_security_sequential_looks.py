@@ -63,6 +63,18 @@ def late(steps):
     return norms
 
 
+def test_of_comparisons_without_evidence_the_last_is_told(compared):
+    def even(steps):
+        norms = falling(10)(steps)
+        norms[int(steps >= 60)] *= 0.99 * norms.min() / norms[int(steps >= 60)]
+        return norms
+
+    found = compared(even)
+    assert found.p_value == 1.0
+    assert found.opinions[0].label == 1
+    assert found.opinions[0].score == found.log_scores[1]
+
+
 def test_norms_that_settle_early_are_compared_at_60_steps(compared):
     found = compared(falling(10))
     assert (found.looks, found.search.steps.max()) == (3, 60)

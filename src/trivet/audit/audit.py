@@ -32,6 +32,8 @@ from trivet.record import (
     AuditRecord,
     Triggers,
     arrays_bytes,
+    read_fairness_audits,
+    read_privacy_audits,
     save_arrays,
     save_record,
 )
@@ -86,6 +88,11 @@ def run_audit(
             "[privacy.plan] describes a system of your own; set study = false in [audit] to audit it without "
             "the built-in study, whose own queries are planned else."
         )
+    # What may be refused is read before anything that takes long.
+    if "privacy" in config.audit.legs:
+        read_privacy_audits(config.privacy.audits)
+    if "fairness" in config.audit.legs:
+        read_fairness_audits(config.fairness.audits)
     seconds: dict[str, float] = {}
     legs: dict[str, LegDone[Any]] = {}
     for leg, run in _legs(config, parts or Parts(), progress).items():

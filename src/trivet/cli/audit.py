@@ -325,7 +325,8 @@ def _lacking_positive(values: Sequence[str], others: Mapping[str, Sequence[str]]
     `others` are the values of columns, one of which may be named for the labels or predictions.
     """
     if words := _words(values):
-        yield f"--positive {' or '.join(map(quote, words))}, the label that counts as positive"
+        several = "; or, for all of them, trivet fairness with --multiclass" if len(words) > 2 else ""  # noqa: PLR2004
+        yield f"--positive {' or '.join(map(quote, words))}, the label that counts as positive{several}"
     elif of_words := [name for name, each in others.items() if _words(each)]:
         named = " or ".join(quote(name) for name in of_words[:FEW])
         yield f"--positive VALUE, the label that counts as positive, where labels are words, as in {named}"
@@ -333,8 +334,8 @@ def _lacking_positive(values: Sequence[str], others: Mapping[str, Sequence[str]]
 
 def _words(values: Sequence[str]) -> list[str]:
     """Return values of which one has to be named, as they are a few words; else nothing."""
-    words = [value for value in values if value.casefold() not in {"true", "false"} and not _is_number(value)]
-    return words if 1 < len(words) <= FEW else []
+    words = [value for value in values if value.casefold() not in {"true", "false"}]
+    return words if 1 < len(words) <= FEW and not all(map(_is_number, words)) else []
 
 
 def _is_number(text: str) -> bool:

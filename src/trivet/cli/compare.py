@@ -52,6 +52,8 @@ def compare(
 ) -> int:
     """Compare two audits: exit code 1 if a verdict or a headline measurement got measurably worse.
 
+    With nothing in common to compare the exit code is 3.
+
     Parameters
     ----------
     before
@@ -89,7 +91,7 @@ def compare(
     else:
         _print(found, everything=all)
         print_files(results_console(), files)
-    return 1 if found.regressions else 0
+    return 1 if found.regressions else 0 if found.is_of_something else 3
 
 
 def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
@@ -130,9 +132,9 @@ def _print(found: "Comparison", *, everything: bool) -> None:
     console.print()
     for sentence in found.regressions:
         console.print(f"{marked('bad', 'worse:', bold=True)} {escape(sentence)}")
-    tone = (
-        "bad" if found.regressions else "unsure" if no_regressions(found.headline, found.changed) else "good"
-    )
+    doubtful = found.lacks_a_leg or not found.is_of_something
+    doubtful = doubtful or bool(no_regressions(found.headline, found.changed))
+    tone = "bad" if found.regressions else "unsure" if doubtful else "good"
     console.print(f"{marked(tone, '', bold=True)}{escape(found.statement)}")
     if found.tolerances:
         console.print(escape(f"Tolerance: {', '.join(found.tolerances)}."))

@@ -303,7 +303,7 @@ _QUESTIONS = (
         "input contract: fed as the network expects",
     ),
     (
-        "attacked label",
+        "verdict on the network",
         ("security.published.detected_label", "label {}"),
         ("security.scan.verdict", "{}"),
         "two methods, a joint p-value; may say none",

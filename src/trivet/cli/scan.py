@@ -130,7 +130,7 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     for label in by_norm[:SHOWN_LABELS]:
         mark = "▸ " if label.label == result.suspected_label else "  "
         table.add_row(
-            escape(f"{mark}{label.name}"),
+            escape(f"{mark}{_with_name(label.label, label.name)}"),
             f"{label.l1:.1f}",
             _number(label.refined_l1),
             _number(label.log_score),
@@ -179,7 +179,7 @@ def _searches_table(result: "ScanResult") -> Table:
     found = f"found on the benchmark, profile {profile}"
     table = figures_table("looked for", "outcome", "strength", found, names=4)
     for search in result.searches:
-        rate = "" if search.benchmark is None else shown_rate(search.benchmark)
+        rate = "none was tried" if search.benchmark is None else shown_rate(search.benchmark)
         strength = _number(search.strength, 2)
         table.add_row(search.kind, f"{search.outcome}{_reached(search)}", strength, rate)
     for rate in result.calibration.not_searched if result.calibration is not None else ():

@@ -92,9 +92,9 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
-    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by metric {}",
+    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by {metric}",
     ("fairness", "audit", "attributes", "measures", "groups", "verdict"): (
-        "own predictions by metric, group {}"
+        "own predictions by {metric}, group {}"
     ),
     ("fairness", "comparison", "models", "verdict"): "mitigation {}",
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
@@ -131,7 +131,12 @@ def headline_title(pair: Pair) -> str | None:
 def verdict_title(pair: Pair) -> str:
     """Return what a verdict is about."""
     title = _VERDICTS.get(pair.names)
-    return pair.name if title is None else _named(title, pair)
+    if title is None:
+        return pair.name
+    if "measures" in pair.names:
+        measure = pair.before_in[pair.names.index("measures") + 1]
+        title = title.replace("{metric}", one_line(measure["title"]))
+    return _named(title, pair)
 
 
 def _named(title: str, pair: Pair) -> str:
@@ -332,7 +337,8 @@ def statement(
         sum(change.outcome in outcomes for change in headline)
         for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,), (WITHIN,))
     )
-    parts = [_regressed(len(worse))]
+    alone = all(change.outcome in {ADDED, REMOVED} for change in (*verdicts, *headline))
+    parts = [NOTHING_COMPARED if alone else _regressed(len(worse))]
     parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
     parts.append(
         f"of {len(headline)} headline measurement{'s'[: len(headline) != 1]} {moved} changed, "
@@ -346,6 +352,9 @@ def statement(
             "outside of the headline, or without an interval"
         )
     return f"{'; '.join(parts)}."
+
+
+NOTHING_COMPARED: Final = "Nothing was compared: no verdict and no headline measurement is in both audits"
 
 
 def differing_first(changes: Sequence[Change]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:

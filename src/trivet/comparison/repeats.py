@@ -1,16 +1,23 @@
 """Figures that stand in several places of a record, of which a comparison lists one.
 
 The figures of a group stand with the group, with the metric that a verdict is about and among all metrics of
-the attribute; the figures of all rows stand once in the audit and again with each attribute.
+the attribute; the figures of all rows stand once in the audit and again with each attribute. All metrics of
+an attribute have both of two rates that add up to 1, such as the accuracy and the error rate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import neg
 from typing import Any, Final
+
+import numpy as np
 
 from trivet.comparison.judge import VALUE, is_number, is_same
 from trivet.comparison.pairs import ABSENT, Pair, Parts
 from trivet.fairness.measures.registry import SELECTION
 from trivet.fairness.metrics.comparisons import DISPARITIES
+from trivet.fairness.metrics.group_rates import GROUP_METRICS, GroupRate
 
 __all__ = ["without_repeats"]
 
@@ -20,6 +27,16 @@ _BETWEEN: Final = {each.name: (each.rates[0].name, each.kind) for each in DISPAR
 #: The same by its name in a group.
 _IN_GROUP: Final = {"disparate_impact": (SELECTION, "ratio"), "difference": (SELECTION, "difference")}
 _RATE: Final = "rate"
+#: By its name, the rate that adds up to 1 with it.
+_COMPLEMENTS: Final = {
+    one.name: other.name
+    for one, other in itertools.permutations(
+        (each for each in GROUP_METRICS if isinstance(each, GroupRate) and each.is_share), 2
+    )
+    if one.among == other.among and np.array_equal(np.add(one.selects, other.selects), one.among)
+}
+#: The figure of such a rate by that of the other.
+_TURNED: Final[Mapping[str, Callable[[float], float]]] = {_RATE: lambda rate: 1 - rate, "difference": neg}
 #: Places that give way to others.
 _LATER: Final = ("measures", "metrics")
 
@@ -27,22 +44,30 @@ _LATER: Final = ("measures", "metrics")
 def without_repeats(found: Sequence[Pair]) -> list[Pair]:
     """Return the pairs but those whose figure in either record another pair has as well.
 
-    Of all metrics of an attribute everything about a figure that stands elsewhere is left out.
+    Of all metrics of an attribute everything about a figure that stands elsewhere is left out, and about one
+    that follows from another.
     """
     told: tuple[dict[_Key, Any], dict[_Key, Any]] = ({}, {})
+    implied: tuple[dict[_Key, Any], dict[_Key, Any]] = ({}, {})
     kept: set[int] = set()
     for number, pair in sorted(enumerate(found), key=lambda each: _precedence(each[1])):
+        one_of_all = "metrics" in pair.names
         sides = [
-            (figures, dict(_figures(pair.names, parts, value)))
-            for figures, parts, value in zip(
-                told, (pair.before_in, pair.after_in), (pair.before, pair.after), strict=True
+            (figures, follow, dict(_figures(pair.names, parts, value)))
+            for figures, follow, parts, value in zip(
+                told, implied, (pair.before_in, pair.after_in), (pair.before, pair.after), strict=True
             )
             if value is not ABSENT
         ]
-        if not all(here and _are_told(figures, here) for figures, here in sides):
+        if not all(
+            here and _are_told(ChainMap(figures, follow) if one_of_all else figures, here)
+            for figures, follow, here in sides
+        ):
             kept.add(number)
-            for figures, here in sides if "metrics" not in pair.names else ():
-                figures.update(here)
+            for figures, follow, here in sides:
+                follow.update(_complements(here))
+                if not one_of_all:
+                    figures.update(here)
     return [pair for number, pair in enumerate(found) if number in kept]
 
 
@@ -77,6 +102,8 @@ def _figures(names: tuple[str, ...], parts: Parts, value: Any) -> Iterator[tuple
         case ("groups", field, "value"):
             metric, kind = _IN_GROUP.get(field, (field, _RATE))
             yield _of_group(of, inner[0]["group"], metric, kind, attribute["reference"]), value
+        case ("by_class" | "by_feature", "whole", "value"):
+            yield _of_group(of, inner[0]["group"], SELECTION, "difference", inner[0]["reference"]), value
         case ("measures", "overall", "value"):
             yield (around, None, None, None, inner[0]["metric"], _RATE), value
         case ("measures", "groups"):
@@ -89,6 +116,14 @@ def _figures(names: tuple[str, ...], parts: Parts, value: Any) -> Iterator[tuple
             yield _of_group(of, row["group"], metric, kind, row["reference"]), row["value"]
         case _:
             pass
+
+
+def _complements(figures: Mapping[_Key, Any]) -> Iterator[tuple[_Key, Any]]:
+    """Yield the rates that add up to 1 with some, and their differences."""
+    for key, value in figures.items():
+        *of, metric, kind = key
+        if metric in _COMPLEMENTS and kind in _TURNED and is_number(value):
+            yield (*of, _COMPLEMENTS[metric], kind), _TURNED[kind](value)
 
 
 def _of_group(of: tuple[Any, str], group: str | None, metric: str, kind: str, reference: str | None) -> _Key:

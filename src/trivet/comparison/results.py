@@ -185,3 +185,14 @@ class Comparison(
     statement: str
     limits: str
     tolerances: tuple[str, ...] = ()
+
+    @property
+    def is_of_something(self) -> bool:
+        """False where neither a verdict nor a measurement of the headline is in both audits."""
+        equal = not self.limits
+        return equal or any(each.outcome not in {ADDED, REMOVED} for each in (*self.verdicts, *self.headline))
+
+    @property
+    def lacks_a_leg(self) -> bool:
+        """True where the later audit lacks a leg of the earlier one, so that nothing of it was compared."""
+        return not set(self.before.legs) <= set(self.after.legs)

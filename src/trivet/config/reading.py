@@ -1,11 +1,14 @@
 """Reader of audit.toml, which reports all errors of a file at once."""
 
 import difflib
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import date, time
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from trivet.config.config import OWN_TITLE, AuditConfig, describes, own_paths
 from trivet.errors import UsageError
@@ -87,6 +90,20 @@ def _wrong(file: Path | None, lines: list[str]) -> UsageError:
     return UsageError(f"{source} has {count}: {'; '.join(lines[:MOST_SHOWN])}{more}")
 
 
+#: What TOML calls what Pydantic's messages name as Python does, by the kind of error.
+_KINDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("dataclass_type", "dict_type", "mapping_type"), "a table"),
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "a date such as 2026-12-31"),
+    "string_type": "a text",
+    "path_type": "a path in quotation marks",
+    "tuple_type": "a list",
+}
+_OF_TYPE: Final = {bool: "bool_type", int: "int_type", float: "float_type"}
+
+
 def _coerced(given: Any, got: Any, place: tuple[str | int, ...]) -> Iterator[str]:
     """Name what was taken for a value of another type, such as a text for a number."""
     if isinstance(given, dict) and is_dataclass(got):
@@ -100,8 +117,40 @@ def _coerced(given: Any, got: Any, place: tuple[str | int, ...]) -> Iterator[str
         and type(given) is not type(got)
         and (type(given), type(got)) != (int, float)
     ):
-        kind = {bool: "true or false", int: "an integer", float: "a number"}[type(got)]
-        yield f"{_shown(place)} should be {kind} (found {quote(given)})"
+        yield f"{_shown(place)} should be {_KINDS[_OF_TYPE[type(got)]]} (found {_toml(given)})"
+
+
+def _toml(value: Any) -> str:
+    """Write a value as TOML has it, a text in the quotation marks of every message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return one_line(f"[{', '.join(map(_toml, value))}]")
+    if isinstance(value, date | time):
+        return str(value)
+    return "a table" if isinstance(value, dict) else quote(value)
+
+
+def _as_meant(place: Sequence[str | int], kind: str, value: Any) -> str:
+    """Show how TOML writes what was likely meant; empty where nothing says so."""
+    if kind == "string_type":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        alone = value[0] if isinstance(value, list) and len(value) == 1 else value if number else None
+        return "" if alone is None else f" in quotation marks, such as {_text(alone)}"
+    if kind != "tuple_type":
+        return ""
+    hint = _hint(place)
+    if _dataclass_in(hint) is not None:
+        return f" of tables, each below [[{one_line('.'.join(map(str, place)))}]]"
+    lengths = [get_args(each) for each in (hint, *get_args(hint)) if get_origin(each) is tuple]
+    if any(each[-1] is not Ellipsis for each in lengths):
+        return f" of {len(lengths[0])} values"
+    return f", such as [{_text(value)}]" if isinstance(value, str | int | float) else ""
+
+
+def _text(value: Any) -> str:
+    """Write a text as TOML does; anything else as a text of it, where one is meant."""
+    return json.dumps(one_line(value), ensure_ascii=False)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -119,7 +168,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{one_line(path.name)} is not valid TOML: {error}.") from error
     for section, key in _PATHS:
         table = content.get(section)
-        if isinstance(table, dict) and key in table:
+        # A text where a list is expected stays as it is, for the validation to name.
+        if isinstance(table, dict) and key in table and isinstance(table[key], list) == (key == "audits"):
             table[key] = _beside(path, table[key])
     own_paths(content, path.parent)
     policy = content.get("policy")
@@ -165,9 +215,7 @@ def _choose_for_own(content: dict[str, Any]) -> None:
 def _explain(item: Mapping[str, Any]) -> str:
     """Turn one of Pydantic's errors into a clause for people."""
     place = [str(step) for step in item["loc"][1:]]
-    message = one_line(
-        str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be "), limit=MOST_CHARACTERS
-    )
+    message = one_line(_said(str(item["msg"])), limit=MOST_CHARACTERS)
     if not place:  # about several sections together
         return message
     shown = _shown(item["loc"][1:])
@@ -180,7 +228,14 @@ def _explain(item: Mapping[str, Any]) -> str:
         return f"{shown} is missing"
     if item["type"] == "value_error":
         return f"{shown}: {message.removesuffix('.')}"
-    return f"{shown} should be {message[0].lower()}{message[1:]} (found {quote(item['input'])})"
+    kind = str(item["type"])
+    expected = f"be {_KINDS[kind]}{_as_meant(item['loc'][1:], kind, item['input'])}" if kind in _KINDS else ""
+    return f"{shown} should {expected or message} (found {_toml(item['input'])})"
+
+
+def _said(message: str) -> str:
+    """Return what Pydantic says without its own words for what was given."""
+    return re.sub(r"^(Value error, |\w+ should )|( after validation)?, not \d+$", "", message)
 
 
 def _shown(place: Sequence[str | int]) -> str:
@@ -198,11 +253,18 @@ def _shown(place: Sequence[str | int]) -> str:
 
 def _known(place: list[str]) -> list[str]:
     """Names that may stand in a section."""
-    here: Any = AuditConfig
-    for step in place:
-        if not step.isdecimal():  # an item of a list has the type that the list's key names
-            here = _dataclass_in(get_type_hints(here).get(step))
+    here = _dataclass_in(_hint(place)) if place else AuditConfig
     return [] if here is None else [entry.name for entry in fields(here)]
+
+
+def _hint(place: Sequence[str | int]) -> Any:
+    """Return the type of what stands at a place, an item of a list as the list; None where nothing may."""
+    hint: Any = AuditConfig
+    for step in map(str, place):
+        if not step.isdecimal():
+            here = _dataclass_in(hint)
+            hint = None if here is None else get_type_hints(here).get(step)
+    return hint
 
 
 def _dataclass_in(hint: Any) -> Any:

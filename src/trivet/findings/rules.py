@@ -66,6 +66,11 @@ BASELINE: Final = "policy.baseline"
 IMPACT: Final = "fairness.disparate-impact"
 METRIC: Final = "fairness.metric"
 CAUTION: Final = "fairness.caution"
+#: Rates of a group beside that of selection.
+_OTHER_RATES: Final = (
+    *("accuracy", "base_rate", "true_positive_rate", "false_positive_rate", "false_negative_rate"),
+    *("positive_predictive_value", "scores"),
+)
 _RULES: Final = (
     Rule(
         id=REQUIREMENT,
@@ -250,7 +255,15 @@ _RULES: Final = (
         source="Hardt et al., NeurIPS 2016; Chouldechova, Big Data 2017",
         uri="https://arxiv.org/abs/1610.02413",
         heading="Audit predictions",
-        places=("fairness.audit.attributes.*.measures", "fairness.comparison.baseline.attributes.*.measures"),
+        places=tuple(
+            f"fairness.{part}.{place}"
+            for part in ("audit", "comparison.baseline")
+            for place in (
+                "attributes.*.measures",
+                "overall",
+                *(f"attributes.*.groups.*.{rate}" for rate in _OTHER_RATES),
+            )
+        ),
     ),
     Rule(
         id="fairness.subgroup",

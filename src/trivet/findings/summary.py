@@ -260,8 +260,6 @@ def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Mad
     """
     made = made or Made()
     legs = leg_summaries(record, made)
-    kinds = {each.id: _kind(record, each) for each in findings}
-    several = len(set(filter(None, kinds.values()))) > 1
     word, against = _outcome(record, findings, legs)
     about = record.get("audit", {})
     by_weight = sorted(findings, key=lambda each: -LEVELS.index(each.level))
@@ -274,7 +272,7 @@ def summary_of(record: Mapping[str, Any], findings: Sequence[Finding], made: Mad
         made=made,
         seed=about.get("seed"),
         legs=legs,
-        lines=tuple(_line(record, each, kind=kinds[each.id] if several else "") for each in by_weight),
+        lines=tuple(_line(record, each) for each in by_weight),
     )
 
 
@@ -342,7 +340,7 @@ def _is_demonstration(record: Mapping[str, Any], finding: Finding) -> bool:
 
 
 def _kind(record: Mapping[str, Any], finding: Finding) -> str:
-    """Say what the interval of a group's comparison holds for: all comparisons at once, or one alone."""
+    """Say what the interval of a group's comparison holds for, where that of one alone is another."""
     if finding.interval_level is None:
         return ""
     around, figure = parent(finding.place.removesuffix(".value"))
@@ -350,11 +348,14 @@ def _kind(record: Mapping[str, Any], finding: Finding) -> str:
     names = [f"{'difference' if figure == 'difference' else 'simultaneous'}_{end}" for end in ("low", "high")]
     if not isinstance(group, Mapping) or figure not in _COMPARED or "simultaneous_low" not in group:
         return ""
-    together = [finding.low, finding.high] == [group.get(name) for name in names]
+    wide = [group.get(name) for name in names]
+    if wide == [group[figure][end] for end in ("low", "high")]:
+        return ""
+    together = [finding.low, finding.high] == wide
     return "all comparisons at once" if together else "this comparison alone"
 
 
-def _line(record: Mapping[str, Any], finding: Finding, *, kind: str = "") -> Line:
+def _line(record: Mapping[str, Any], finding: Finding) -> Line:
     name = _name(record, finding)
     passed = "breach by default" if finding.default == "breach" != finding.level else ""
     said = finding.baseline or ("waived" if finding.waiver else passed)
@@ -363,7 +364,7 @@ def _line(record: Mapping[str, Any], finding: Finding, *, kind: str = "") -> Lin
         finding=finding,
         name=f"{name[:1].upper()}{name[1:]}{since}",
         value="" if finding.rule in _UNMEASURING else _value(finding),
-        interval=_interval(finding, kind),
+        interval=_interval(finding, _kind(record, finding)),
         required=finding.title if finding.rule == REQUIREMENT else finding.required,
     )
 

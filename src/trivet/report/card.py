@@ -203,6 +203,7 @@ def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
                     yield ""
                     yield from _groups(record, measure, f"{here}.measures.{which}.groups", _BY_METRIC)
         yield ""
+        yield from _cautions(audit)
         yield _sentences(audit["reason"], audit["limits"])
         yield ""
     if (comparison := fairness["comparison"]) is not None:
@@ -210,7 +211,17 @@ def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from _models(record, comparison)
         yield ""
+        yield from _cautions(comparison["baseline"])
         yield _sentences(comparison["statement"])
+
+
+def _cautions(audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what has to be known before the numbers, and an empty line after it."""
+    if audit["cautions"]:
+        yield from (
+            f"- *{markdown_text(each['kind'])}:* {_sentences(each['message'])}" for each in audit["cautions"]
+        )
+        yield ""
 
 
 def _models(record: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@ from trivet.report.write.html import html_page
 from trivet.security.scanning.results import SecurityAudit
 from trivet.verdict import LEGS, NOT_REMOVED, REMOVED, repair_word
 from trivet.verdict import tone as tone_of
-from trivet.wording import one_line
+from trivet.wording import noise_name, one_line
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_result, write_text
 
 __all__ = []
@@ -129,9 +129,7 @@ PLAN: Final = Page(
     parts=("privacy.plan", "privacy.training", "privacy.mechanisms", "privacy.membership", "privacy.code"),
     title=lambda _: "A plan for private answers",
     record=lambda plan: {"privacy": PrivacyLeg(plan=plan)},
-    verdicts=lambda plan: [
-        Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,))
-    ],
+    verdicts=lambda plan: [Verdict("plan", "good", f"{noise_name(plan.best_mechanism)} noise", (plan.why,))],
     facts=lambda _: {"page": {"mechanism": None, "code": None}},
 )
 TRAINING: Final = replace(
@@ -281,9 +279,12 @@ REPAIR: Final = replace(SCAN, file="repair.html")
 def _changes(comparison: Comparison) -> list[Verdict]:
     count = len(comparison.regressions)
     word = f"{count} regression{'s'[: count > 1]}" if count else "no regression"
+    word = word if comparison.is_of_something else "nothing compared"
+    doubtful = comparison.lacks_a_leg or not comparison.is_of_something
+    tone = "bad" if count else "unsure" if doubtful else "good"
     # The statement begins with the word.
     told = comparison.statement.removeprefix(word).lstrip(";, ")
-    found = [Verdict("overall", "bad" if count else "good", word, (told[:1].upper() + told[1:],))]
+    found = [Verdict("overall", tone, word, (told[:1].upper() + told[1:],))]
     for change in comparison.verdicts:
         if change.title in LEGS:
             before, after = sides_text(change)

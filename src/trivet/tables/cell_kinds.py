@@ -14,7 +14,7 @@ from typing import Any, Final
 from trivet.tables.csv_lines import read_cells
 from trivet.tables.header import Header
 
-__all__ = ["CellKind", "is_identifier", "survey"]
+__all__ = ["ROWS_A_VALUE", "CellKind", "is_identifier", "survey"]
 
 
 class CellKind(StrEnum):
@@ -88,6 +88,10 @@ _NAMED: Final = re.compile(
 _EXAMPLE: Final = 80
 _MONTHS: Final = 12
 _LINES: Final = 5
+
+
+#: Rows a value from which on a column named like an identifier may be one of persons with several rows.
+ROWS_A_VALUE: Final = 1.1
 
 
 def is_identifier(name: str) -> bool:

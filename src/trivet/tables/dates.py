@@ -14,7 +14,7 @@ from trivet.tables.opening import Column, Kind
 from trivet.tables.settings import Reading
 from trivet.tables.values import literal
 
-__all__ = ["DATED", "PARTS", "Part", "moment_sql", "parse_moment", "part_sql"]
+__all__ = ["DATED", "PARTS", "Part", "is_not_as_written", "moment_sql", "parse_moment", "part_sql"]
 
 #: Kinds of columns that dates can be read from.
 DATED: Final = (Kind.DATE, Kind.TIMESTAMP, Kind.CELL, Kind.TEXT)
@@ -99,6 +99,19 @@ def part_sql(part: Part, column: Column) -> str:
 _MOMENT: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?) ?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII
 )
+
+
+#: A date that does not begin with the year.
+_OTHERWISE: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}(?!\d).*", re.ASCII)
+
+
+def is_not_as_written(text: str, column: Column, *, ordered: bool = False) -> bool:
+    """Tell a date that a column's texts cannot be compared with, since they are in another form or order."""
+    if column.kind not in (Kind.CELL, Kind.TEXT):
+        return False
+    if column.reading.date_format in _PLACES and _MOMENT.fullmatch(text):
+        return True
+    return ordered and _OTHERWISE.fullmatch(text) is not None
 
 
 def parse_moment(text: str) -> str:

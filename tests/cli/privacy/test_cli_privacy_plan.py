@@ -96,6 +96,21 @@ def test_a_table_of_different_queries_is_planned_line_by_line(plan, tmp_path):
     assert "▸" in out
 
 
+def test_a_long_name_is_folded_and_not_cut(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    path, name = (
+        tmp_path / "audit.toml",
+        "late parcels by depot and by day of the week, as the regulator wants them",
+    )
+    path.write_text(MIXED.replace('name = "ages"', f'name = "{name}"'), encoding="utf-8")
+    code, out, _ = plan(path)
+    assert code == 0
+    table, _, after = out.partition("To release it")
+    assert name in " ".join(after.split())
+    column = [line[: line.find("  ")] for line in table.splitlines() if line[:1].isalpha()]
+    assert {"late", "regulator", "wants", "them"} <= {word for line in column for word in line.split()}
+
+
 def test_kinds_are_lists_and_one_count_is_one_a_query(plan):
     _, out, _ = plan("--epsilon", 1, "--queries", 3, "--sensitivity", "1,2,2.5", "--json")
     asked = json.loads(out)["queries"]

@@ -6,6 +6,7 @@ import pytest
 from trivet.fairness.auditing.features import telling_columns
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.counting.design import Design
 from trivet.tables.features import Features
 
 ROWS = 900
@@ -126,6 +127,24 @@ def test_a_mark_that_is_set_with_the_outcome_is_a_leak_though_it_does_not_rank_p
     assert telling_columns(predicted, seed=0).label == ("arrested again",)
     (said,) = messages(audit_of(predicted), "leakage")
     assert "'arrested again'" in said
+
+
+def owners(name, rows):
+    return {name: lambda _rng, label, *_: np.arange(len(label)) // rows}
+
+
+def test_a_column_that_may_say_whose_row_each_is_is_named():
+    (said,) = messages(audit_of(table(owners("patient_id", 3))), "several rows")
+    assert said.startswith("'patient_id' may say whose row each is, with about 3.0 rows a value.")
+    assert "the intervals are too narrow; give --cluster" in said
+    fitted = table(owners("patient_id", 3), fitted=np.arange(100))
+    assert "training and the test rows" in messages(audit_of(fitted), "several rows")[0]
+    # One value a row, few values, and a name that says nothing of the kind.
+    for column in (owners("patient_id", 1), owners("patient_id", 100), owners("town", 3)):
+        assert not messages(audit_of(table(column)), "several rows")
+    counts = fitted.rows.count(fitted.predictions, fitted.places)
+    clustered = audit_counts(counts, predicted=table(owners("user", 3)), design=Design(cluster="user"))
+    assert not messages(clustered, "several rows")
 
 
 def test_what_models_were_fitted_on_is_said_and_kept():

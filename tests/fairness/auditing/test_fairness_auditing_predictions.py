@@ -127,6 +127,15 @@ def test_values_that_differ_in_spelling_alone_are_named():
     assert not {"spelling", "missing groups"} & {each.kind for each in audit_counts(plain).cautions}
 
 
+def test_a_column_of_a_group_for_nearly_every_row_is_named():
+    def kinds(groups):
+        counts = counts_of(*[(4, 1, 1, 4)] * groups, groups=tuple((f"{0.5 * n}",) for n in range(groups)))
+        return {each.kind: each.message for each in audit_counts(counts).cautions}
+
+    assert "has 51 groups, so that each rests on few rows" in kinds(51)["many groups"]
+    assert "many groups" not in kinds(50)
+
+
 def test_the_label_and_the_prediction_are_no_groups_without_a_word():
     counts = counts_of((5, 0, 2, 0), (0, 9, 0, 1), columns=("guess",), groups=(("0",), ("1",)))
     said = [each.message for each in audit_counts(counts, prediction="guess").cautions]

@@ -177,7 +177,7 @@ def test_amounts_that_are_none_are_refused(tmp_path, content, options, message):
 def test_more_selected_than_there_are_is_refused(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("s,k,n\na,5,4\nb,1,2\n")
-    with pytest.raises(DataError, match="'k' is above 'n' in 1 rows"):
+    with pytest.raises(DataError, match="'k' is above 'n' in 1 row;"):
         group_counts(path, None, None, "s", selected="k", total="n")
 
 

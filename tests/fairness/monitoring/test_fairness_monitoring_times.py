@@ -13,7 +13,7 @@ def names(folder, cells, **options):
     path = folder / "t.csv"
     path.write_text("sex,when,hit\n" + "\n".join(lines) + "\n")
     chosen = WatchOptions(sensitive=("sex",), prediction="hit", time="when", **options)
-    return [look.name for look in read_looks([path], chosen)]
+    return [look.name for look in read_looks([path], chosen).looks]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,11 @@ def test_columns_of_dates_and_numbers_are_in_order_and_marks_are_not(tmp_path):
     frame.to_parquet(tmp_path / "t.parquet")
     common = {"sensitive": ("sex",), "prediction": "hit"}
     for column, order in {"when": ["2025-09-30", "2025-10-01"], "wave": ["9", "10"]}.items():
-        looks = read_looks([tmp_path / "t.parquet"], WatchOptions(**common, time=column))
+        looks = read_looks([tmp_path / "t.parquet"], WatchOptions(**common, time=column)).looks
         assert [look.name for look in looks] == order
-    quarters = read_looks([tmp_path / "t.parquet"], WatchOptions(**common, time="when", period="quarter"))
+    quarters = read_looks(
+        [tmp_path / "t.parquet"], WatchOptions(**common, time="when", period="quarter")
+    ).looks
     assert [look.name for look in quarters] == ["2025-Q3", "2025-Q4"]
     with pytest.raises(DataError, match="order in time is not known"):
         read_looks([tmp_path / "t.parquet"], WatchOptions(**common, time="late"))

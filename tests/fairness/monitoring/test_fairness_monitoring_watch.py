@@ -1,5 +1,6 @@
 """A disparity over time: supermartingales, coverage at all looks, the order of rows, alarms, every door."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -211,14 +212,14 @@ def stream(tmp_path, monkeypatch):
 
 def test_files_a_column_and_row_numbers_give_the_same_looks(stream):
     options = {"sensitive": ("sex",), "prediction": "hit"}
-    files = read_looks(stream, WatchOptions(**options))
-    months = read_looks(["all.csv"], WatchOptions(**options, time="day", period="month"))
-    rows = read_looks(["all.csv"], WatchOptions(**options, every=100))
+    files = read_looks(stream, WatchOptions(**options)).looks
+    months = read_looks(["all.csv"], WatchOptions(**options, time="day", period="month")).looks
+    rows = read_looks(["all.csv"], WatchOptions(**options, every=100)).looks
     assert [look.name for look in months] == [f"2026-{month:02d}" for month in range(1, 7)]
     assert rows[1].name == "rows 101 to 200"
     assert [look.tallies for look in files] == [look.tallies for look in months]
     assert [look.tallies for look in files] == [look.tallies for look in rows]
-    days = read_looks(["all.csv"], WatchOptions(**options, time="day"))
+    days = read_looks(["all.csv"], WatchOptions(**options, time="day")).looks
     assert len(days) == 168
     assert sum(look.rows for look in days) == 600
 
@@ -228,7 +229,7 @@ def test_rows_keep_their_order_in_a_large_file(tmp_path):
     lines = [f"{'fm'[i % 2]},{int(i < rows // 2)}" for i in range(rows)]
     (tmp_path / "large.csv").write_text("sex,hit\n" + "\n".join(lines) + "\n")
     options = WatchOptions(sensitive=("sex",), prediction="hit", every=25_000)
-    looks = read_looks([tmp_path / "large.csv"], options)
+    looks = read_looks([tmp_path / "large.csv"], options).looks
     assert [look.tallies["f"][1] for look in looks] == [12_500] * 5 + [0] * 5
 
 
@@ -236,9 +237,38 @@ def test_a_metric_with_labels_is_of_the_rows_with_that_label(stream):
     options = WatchOptions(
         sensitive=("sex",), prediction="hit", label="good", metric="true_positive_rate", every=200
     )
-    looks = read_looks(["all.csv"], options)
+    looks = read_looks(["all.csv"], options).looks
     assert sum(n for look in looks for n, _ in look.tallies.values()) < 400
     assert watch_tables(["all.csv"], options).metric == "true_positive_rate"
+
+
+def test_a_watch_names_what_the_rows_of_all_looks_give_reason_to_doubt(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    depots = ["Bern", "Köln", "n/a", ""]
+    lines = [f"{depots[i % 4]},{'yes' if i % 3 else 'no'},{'yes' if i % 5 else 'no'}" for i in range(400)]
+    first, second = ["depot,hit,good", *lines], ["depot,hit,good", *lines]
+    second = [line.replace("Köln", "köln").replace(",no,", ",nein,") for line in second]
+    second[-1] = second[-1].rpartition(",")[0] + ",Yes"
+    for name, table in (("a.csv", first), ("b.csv", second)):
+        (tmp_path / name).write_text("\n".join(table) + "\n", encoding="utf-8")
+    options = {"sensitive": ("depot",), "prediction": "hit", "positive": "yes"}
+    with pytest.raises(DataError, match="'depot' in 100"):
+        watch_tables(["a.csv"], WatchOptions(**options, every=100))
+    both = WatchOptions(**options, label="good", metric="accuracy", missing="group", exclude="n/a")
+    found = watch_tables(["a.csv", "b.csv"], both)
+    assert found.rows == (300, 300)
+    said = [f"{each.kind}: {each.message}" for each in found.cautions]
+    assert "rows: a.csv: 100 rows without 'depot' are a group of their own, 'missing'." in said
+    assert any("'Köln', 'köln'" in each for each in said)
+    nearly = next(each for each in said if "'Yes' (1 row, nearly 'yes')" in each)
+    hits = [line.split(",")[1] for table in (first, second) for line in table[1:] if "n/a" not in line]
+    assert all(f"'{value}' ({hits.count(value)} rows)" in nearly for value in ("no", "nein"))
+    # A table divided by row numbers has the same rows and cautions, without the name of a file.
+    (tmp_path / "all.csv").write_text("\n".join([*first, *second[1:]]) + "\n", encoding="utf-8")
+    whole = watch_tables(["all.csv"], dataclasses.replace(both, every=300))
+    assert sum(whole.rows) == 600
+    assert nearly in [f"{each.kind}: {each.message}" for each in whole.cautions]
+    assert "200 rows without 'depot' are a group" in whole.cautions[0].message
 
 
 @pytest.mark.parametrize(

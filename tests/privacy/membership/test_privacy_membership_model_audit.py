@@ -224,6 +224,7 @@ def test_a_network_is_audited_like_any_other():
         ({"X": np.zeros((3, 2))}, DataError, "expected features of shape"),
         ({"y": np.zeros(400)}, DataError, "all labels are 0.0; expected two classes"),
         ({"y": np.arange(400) < 5}, DataError, "the class True has 5 rows; expected 10 or more"),
+        ({"y": np.arange(400) // 2}, DataError, "the class 0 has 2 rows; .* There are 200 classes: if"),
         ({"X": np.zeros((30, 2)), "y": np.arange(30) % 2}, DataError, "there are 30 rows; expected 40"),
     ],
 )

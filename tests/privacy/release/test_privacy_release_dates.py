@@ -121,6 +121,38 @@ def test_whole_numbers_have_ranges_and_texts_have_none(tmp_path):
     assert exact(path, query="histogram", column="name", categories=("1..2", "1"))[0] == (10, 0)
 
 
+def test_cells_have_ranges_of_whole_numbers(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("stars,name\n-1,a..b\n0,a..b\n2,c\n12,c\n", encoding="utf-8")
+    asked = {"query": "histogram", "column": "stars"}
+    assert exact(path, **asked, categories=("-1..2", "12"))[0] == (1, 1, 0, 1, 1)
+    # What a whole number is not written as is no end of a range.
+    assert exact(path, **asked, categories=("00..2",))[0] == (0,)
+    assert exact(path, query="histogram", column="name", categories=("a..b", "c"))[0] == (2, 2)
+
+
+#: Compared as texts, 13.06.2024 comes before 2024-06-01, and 02.05.2024 after 01.06.2024.
+@pytest.mark.parametrize(
+    ("form", "question"),
+    [
+        ("dmy", {"query": "count", "where": "d >= '2024-06-01'"}),
+        ("dmy", {"query": "count", "where": "'2024-06-01 12:00:00' > d"}),
+        ("mdy", {"query": "count", "where": "d in ('06/01/2024', '2024-06-01')"}),
+        ("iso", {"query": "count", "where": "d < '01.06.2024'"}),
+        ("dmy", {"query": "histogram", "column": "d", "categories": ("2024-06-01",)}),
+        ("dmy", {"query": "count", "by": "d", "keys": ("2024-06-01",)}),
+    ],
+)
+def test_cells_are_not_compared_as_text_with_dates_that_they_write_otherwise(tmp_path, form, question):
+    path = tmp_path / "t.csv"
+    path.write_text("d\n13.06.2024\n02.05.2024\n", encoding="utf-8")
+    with open_table(path, by_line=True, reading=Reading(date_format=form)) as opened:
+        with pytest.raises(UsageError, match=r"'d' (would be compared )?as text"):
+            exact(opened, **question)
+        assert exact(opened, query="count", where="day(d) >= '2024-06-01'")[0] == ((form == "dmy"),)
+        assert exact(opened, query="count", where="d = '13.06.2024'")[0] == (1,)
+
+
 def test_a_column_may_be_called_like_a_part(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("year(d),d,year\n1999,2024-06-01,7\n", encoding="utf-8")

@@ -27,7 +27,8 @@ def print_search(search: "SubgroupSearch", console: "Console") -> None:
         console.print("Subgroups that differ from the rest", style="bold")
     for place, each in enumerate(search.found[:SHOWN], start=1):
         console.print(f"{place:3d}  {name_text(each.description)}")
-        more = f"; {each.stands_for:,} more go with it" if each.stands_for else ""
+        go = "goes" if each.stands_for == 1 else "go"
+        more = f"; {each.stands_for:,} more {go} with it" if each.stands_for else ""
         console.print(
             f"     {each.metric.replace('_', ' ')} {each.rate:.3f} against {each.rest:.3f}, gap "
             f"{each.gap:+.3f} ({_signed(each.gap)} for all at once), {each.rows:,} rows, p "

@@ -10,6 +10,7 @@ from trivet.cli.fairness.output import (
     band_of,
     ends_text,
     name_text,
+    print_notes,
     value_text,
 )
 from trivet.cli.options import Json, Out, command
@@ -74,8 +75,9 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
         if found.difference is None
         else (f"The difference is the rate of {reference} minus the group's", "difference")
     )
+    last = f" The last {SHOWN_LOOKS} looks are shown." if len(found.looks) > SHOWN_LOOKS else ""
     console.print(
-        f"New rows are of the look alone; rates, {judged} and interval of all rows up to it. {what}."
+        f"New rows are of the look alone; rates, {judged} and interval of all rows up to it. {what}.{last}"
     )
     for group in found.groups[:SHOWN_GROUPS]:
         console.print()
@@ -85,7 +87,7 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
     console.print()
     data = one_line(", ".join(found.data), limit=NAME)
     console.print(f"{verdict_text(tone(found.verdict), found.verdict, on=data)}. {escape(found.reason)}")
-    console.print(found.limits, style="dim")
+    print_notes(found, console)
 
 
 def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") -> None:

@@ -307,7 +307,7 @@ def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     for row in ranked[:SHOWN_GROUPS]:
         chosen = (row.column, row.group) == (found.most_exposed_column, found.most_exposed_group)
         table.add_row(
-            escape(("▸ " if chosen else "  ") + one_line(f"{row.column}: {row.group}", limit=32)),
+            escape(("▸ " if chosen else "  ") + one_line(f"{row.column}: {row.group}")),
             str(row.members),
             _interval(row.auroc, ".3f"),
             _interval(row.tpr, ".2%"),

@@ -231,8 +231,8 @@ SHORT = {
 }
 #: Of a figure that is 1 but for the order of a calculation.
 _ERROR = 1e-12
-#: Names of queries are cut here.
-NAME_WIDTH = 14
+#: A query's name: a table folds it, and does not cut it.
+NAME_CHARACTERS = 200
 
 
 def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
@@ -310,7 +310,7 @@ def _print_release(console: Console, release: "PlannedRelease", *, adjacency: st
         f"To release it, make a ledger: trivet privacy ledger FILE --create --epsilon {release.epsilon}{rest}"
     )
     for query in release.queries:
-        name = one_line(query.name, limit=NAME_WIDTH)
+        name = one_line(query.name, limit=NAME_CHARACTERS)
         times = "once" if query.count == 1 else f"{query.count:,} times"
         price = f"--rho {query.rho}" if query.epsilon is None else f"--epsilon {query.epsilon}"
         console.print(escape(f"  {name}: trivet privacy release, {times}, with {price}"))
@@ -338,7 +338,7 @@ def _print_noises(console: Console, plan: "Plan", tail: tuple[str, ...]) -> None
     console.print(f"The best, query by query ({TITLES[best.mechanism]}; {_short(best)}):")
     table = figures_table("query", "times", "epsilon", "scale", "std", "mean err", "95 % err", *tail)
     for query, noise in zip(plan.queries, best.queries, strict=True):
-        name = escape(one_line(query.name, limit=NAME_WIDTH))
+        name = escape(one_line(query.name, limit=NAME_CHARACTERS))
         table.add_row(name, f"{query.count:,}", *_noise_cells(noise))
     console.print(table)
 

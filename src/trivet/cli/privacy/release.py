@@ -33,7 +33,7 @@ SHOWN_CHARACTERS = 400
 #: Digits of a sum of prices, which has more than a few where prices are long.
 DIGITS = 12
 #: A longer name of a question of several.
-NAME_CHARACTERS = 60
+NAME_CHARACTERS = 200
 
 
 @command
@@ -334,7 +334,7 @@ if TYPE_CHECKING:
 #: Entries shown on the terminal, the latest; --json has all.
 SHOWN_ENTRIES = 20
 #: A longer question is cut there as well.
-LEDGER_CHARACTERS = 160
+LEDGER_CHARACTERS = 400
 
 
 @command

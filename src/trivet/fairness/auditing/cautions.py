@@ -159,10 +159,18 @@ def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]
     )
 
 
-def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float) -> tuple[Caution, ...]:
-    """Say what the rows give reason to say: columns that tell too much, scores turned round, twins."""
+def caution_rows(
+    predicted: Predicted, telling: TellingColumns, *, level: float, clustered: bool = False
+) -> tuple[Caution, ...]:
+    """Say what the rows give reason to say: columns that tell too much, scores turned round, twins.
+
+    Where rows are `clustered` the intervals allow for those that go together.
+    """
     rows = predicted.rows
-    found = [*_telling(telling, fitted=len(predicted.fitted) > 0), *_reversed_scores(predicted, level=level)]
+    fitted = len(predicted.fitted) > 0
+    found = [*_telling(telling, fitted=fitted), *_reversed_scores(predicted, level=level)]
+    if not clustered:
+        found += [_several_rows(*owner, fitted=fitted) for owner in telling.owners]
     if len(predicted.fitted):
         filled = np.nan_to_num(rows.features.values, nan=-np.inf)
         values = np.column_stack([filled, rows.labels.astype(np.float64)])
@@ -204,6 +212,19 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         )
     if telling.keys:
         yield Caution("key", f"{listed(telling.keys)}: a value of its own in every row. {left(telling.keys)}")
+
+
+def _several_rows(name: str, rows: float, *, fitted: bool) -> Caution:
+    """Say that a column may say whose row each is, so that rows go together."""
+    so = (
+        "rows of the same one stand among the training and the test rows, and the figures flatter the models"
+        if fitted
+        else "rows of one go together, and the intervals are too narrow; give --cluster with its name"
+    )
+    return Caution(
+        "several rows",
+        f"{quote(name)} may say whose row each is, with about {rows:.1f} rows a value. Where it does, {so}.",
+    )
 
 
 def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]:

@@ -1,6 +1,7 @@
 """Decomposition of the selection-rate gap by feature, and how well features predict the group."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,10 +16,13 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.explain.columns import decompose_columns
 from trivet.fairness.explain.proxies import proxy_strength
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
+from trivet.tables.cell_kinds import ROWS_A_VALUE, is_identifier
 from trivet.tables.features import Features, choose_rows, encode_columns
 
 __all__ = ["LEAKING_AUC", "LEAKING_SHARE", "TellingColumns", "explain_by_feature", "telling_columns"]
 
+#: Different values from which on a column may say whose row each is.
+_OWNERS: Final = 20
 #: From more rows than this a sample is drawn.
 MOST_ROWS: Final = 50_000
 
@@ -90,11 +94,15 @@ _NAME_OF_A_KEY: Final = re.compile(
 
 @dataclass(frozen=True)
 class TellingColumns:
-    """Names of columns that explain nothing, whatever they are correlated with."""
+    """Names of columns that explain nothing, whatever they are correlated with.
+
+    `owners` are others: by their names they may say whose row each is, with so many rows a value.
+    """
 
     label: tuple[str, ...]
     prediction: tuple[str, ...]
     keys: tuple[str, ...]
+    owners: tuple[tuple[str, float], ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -123,8 +131,22 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
             if _tells(encoded, target, seed=seed, by_errors=name == "label", within=within):
                 found[name].append(rows.features.names[place])
     return TellingColumns(
-        tuple(found["label"]), tuple(found["prediction"]), tuple(rows.features.names[place] for place in keys)
+        tuple(found["label"]),
+        tuple(found["prediction"]),
+        tuple(rows.features.names[place] for place in keys),
+        tuple(_owners(rows.features, others)),
     )
+
+
+def _owners(features: Features, places: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """Yield columns that are named like an identifier and whose values are those of several rows each."""
+    for place in places:
+        if is_identifier(features.names[place]):
+            values = features.values[:, place]
+            known = values[~np.isnan(values)]
+            different = len(np.unique(known))
+            if different >= _OWNERS and len(known) >= ROWS_A_VALUE * different:
+                yield features.names[place], len(known) / different
 
 
 def _tells(

@@ -12,6 +12,8 @@ from trivet.wording import one_line, quote
 
 __all__ = ["AS_MISSING", "SHOWN", "caution_groups", "constant_columns", "listed"]
 
+#: Groups of one column beyond which hardly any has rows enough.
+_MANY: Final = 50
 #: Names that a sentence lists.
 SHOWN: Final = 5
 #: Characters that are often left out or added: blanks, and those that nobody sees.
@@ -43,6 +45,12 @@ def caution_groups(columns: Sequence[str], groups: Sequence[tuple[str, ...]]) ->
     """Name values of a sensitive column that may be one group, and those that may be missing ones."""
     for place, column in enumerate(columns):
         values = sorted({group[place] for group in groups})
+        if len(values) > _MANY:
+            yield Caution(
+                "many groups",
+                f"{quote(column)} has {len(values):,} groups, so that each rests on few rows and intervals "
+                "are wide. Join values, such as numbers into bins.",
+            )
         spelled: dict[str, list[str]] = {}
         for value in values:
             spelled.setdefault(_spelling(value), []).append(value)

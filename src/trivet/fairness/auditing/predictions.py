@@ -329,7 +329,11 @@ def audit_counts(
         )
     if not counts.rows:
         raise DataError("the counts are all 0, so there is nothing to audit; check that they are the ones.")
-    named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
+    if isinstance(privileged, Mapping):
+        named = privileged
+    else:
+        TableOptions.require(privileged=privileged)
+        named = named_values(counts.columns, privileged)
     cautions = (*_sensitive_sides(counts, label=label, prediction=prediction), *cautions)
     constant = constant_columns(counts.columns, counts.groups, named)
     cautions = (*(Caution("columns", note) for note in constant), *cautions)
@@ -356,7 +360,7 @@ def audit_counts(
         attributes = adjusted(attributes, parts)
         of_rows = ()
         if predicted is not None and telling is not None:
-            of_rows = caution_rows(predicted, telling, level=level)
+            of_rows = caution_rows(predicted, telling, level=level, clustered=design.cluster is not None)
     if predicted is not None and reference == "population":
         cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
     if counts.weights is not None:

@@ -15,7 +15,7 @@ from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of, shown
 from trivet.fairness.counting.weights import WeightSums
 from trivet.settings import parts_of
-from trivet.wording import one_line, quote, rows_hold
+from trivet.wording import one_line, quote, row_count, rows_hold
 
 __all__ = [
     "MISSING",
@@ -273,8 +273,8 @@ def rows_of(question: Question, values: Sequence[object], scored: object, sums: 
         _require_amounts(total, "number", wrong[1])
         if above:
             raise DataError(
-                f"{quote(selected)} is above {quote(total)} in {above:,} rows; it is how many of these are "
-                "selected."
+                f"{quote(selected)} is above {quote(total)} in {row_count(above)}; it is how many of these "
+                "are selected."
             )
         sides = (1, _whole(selected, chosen)), (0, _whole(total, every - chosen))
         return [question.row(values, rows, scored=side) for side, rows in sides if rows]
@@ -327,8 +327,8 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
         found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
             f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out of the "
-            "table; those without a sensitive value can be a group, or dropped (missing: group, drop), and "
-            "those without a label, a prediction or a score dropped (missing outcome: drop)."
+            "table; those without a sensitive value can be a group, or dropped (--missing group, drop), and "
+            "those without a label, a prediction or a score dropped (--missing-outcome drop)."
         )
 
 
@@ -522,6 +522,7 @@ def _refuse_many(source: Source, question: Question) -> NoReturn:
 def _require_few_classes(classes: int, what: str, name: str | None) -> None:
     if classes > MOST_CLASSES and name is not None:
         hint = " Give a cut where it holds scores." if what == "prediction" else ""
+        hint += " Amounts are audited by their means and quantiles: --outcome, or audit_outcome in Python."
         raise UsageError(
             f"the {what} {quote(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "
             f"fewer.{hint}"

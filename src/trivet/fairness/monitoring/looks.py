@@ -1,24 +1,29 @@
 """Counts of a rate at each look: of several tables in their order, or of one that a column divides."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.auditing.results import MISSING_OUTCOME, Caution
+from trivet.fairness.counting.counts import GroupCounts, folded_values
 from trivet.fairness.counting.design import score_range
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.metrics.group_rates import GroupRate
 from trivet.fairness.metrics.measure import METRICS
 from trivet.fairness.monitoring.settings import WatchOptions
+from trivet.fairness.shaping import Shape, rows_without_outcome, shape_table
 from trivet.tables.dates import DATED, PARTS, moment_sql, part_sql
 from trivet.tables.opening import Column, Kind, Table, find_column, open_table
 from trivet.tables.values import literal
-from trivet.wording import quote
+from trivet.wording import one_line, quote
 
-__all__ = ["Look", "read_looks", "watched_rate"]
+__all__ = ["Counted", "Look", "read_looks", "watched_rate"]
 
 #: Kinds of columns whose values have the order of time as they are.
 _IN_ORDER: Final = (Kind.DATE, Kind.TIMESTAMP, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
@@ -136,7 +141,16 @@ def watched_rate(name: str) -> GroupRate:
     return found
 
 
-def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Look, ...]:
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Looks in their order, the counts of all their rows, and what was done before rows were counted."""
+
+    looks: tuple[Look, ...]
+    counts: GroupCounts
+    cautions: tuple[Caution, ...]
+
+
+def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> Counted:
     """Count each look of some tables, in order."""
     rate = watched_rate(options.metric)
     if not tables:
@@ -146,28 +160,72 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
         raise UsageError("several tables are a look each; leave --time and --every out, or name one table.")
     if not divided:
         names = _names(tables)
-        return tuple(
-            look
-            for table, name in zip(tables, names, strict=True)
-            for look in _looks(_counted_file(table, options), rate, name)
+        counted = [_counted_file(table, options, name) for table, name in zip(tables, names, strict=True)]
+        return Counted(
+            tuple(
+                look
+                for (counts, _), name in zip(counted, names, strict=True)
+                for look in _looks(counts, rate, name)
+            ),
+            _together([counts for counts, _ in counted]),
+            tuple(caution for _, cautions in counted for caution in cautions),
         )
     with open_table(tables[0], reading=options.reading) as opened:
-        column, whole = _divided(opened, options)
+        shaped, cautions = _shaped(opened, options)
+        column, whole = _divided(shaped, options)
         counts = _counted(whole, options, column.name)
     looks = _looks(counts, rate, None)
-    if options.every is None:
-        return looks
-    every = options.every
-    ends = [(int(look.name) - 1) * every for look in looks]
-    return tuple(
-        replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
-        for look, start in zip(looks, ends, strict=True)
-    )
+    if options.every is not None:
+        every = options.every
+        ends = [(int(look.name) - 1) * every for look in looks]
+        looks = tuple(
+            replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
+            for look, start in zip(looks, ends, strict=True)
+        )
+    return Counted(looks, counts.over(*counts.columns[1:]), cautions)
 
 
-def _counted_file(table: str | Path, options: WatchOptions) -> GroupCounts:
+def _counted_file(
+    table: str | Path, options: WatchOptions, name: str
+) -> tuple[GroupCounts, tuple[Caution, ...]]:
     with open_table(table, reading=options.reading) as opened:
-        return _counted(opened, options)
+        shaped, cautions = _shaped(opened, options)
+        named = tuple(replace(each, message=f"{one_line(name)}: {each.message}") for each in cautions)
+        return _counted(shaped, options), named
+
+
+def _shaped(opened: Table, options: WatchOptions) -> tuple[Table, tuple[Caution, ...]]:
+    """Return a table with what is missing as a group or left out, and a caution for each."""
+    outcomes = [each for each in (options.label, options.prediction, options.score) if each is not None]
+    shape = Shape.typed(
+        options.sensitive,
+        exclude=options.exclude,
+        missing=options.missing,
+        outcomes=outcomes if options.missing_outcome == "drop" else (),
+    )
+    shaped, notes = shape_table(opened, shape)
+    count, message = rows_without_outcome(opened, shape)
+    without = (Caution(MISSING_OUTCOME, message, count),) if count else ()
+    return shaped, (*without, *(Caution("rows", note) for note in notes))
+
+
+def _together(counted: Sequence[GroupCounts]) -> GroupCounts:
+    """Return the counts of the rows of several tables."""
+    groups = in_order(group for each in counted for group in each.groups)
+    table = np.zeros((len(groups), *counted[0].table.shape[1:]), dtype=np.int64)
+    sides: dict[str, Counter[str]] = {"label": Counter(), "prediction": Counter()}
+    for each in counted:
+        np.add.at(table, [groups.index(group) for group in each.groups], each.table)
+        for value in each.folded:
+            sides[value.side][value.value] += value.rows
+        if not each.folded:
+            sides["label"][each.classes[0]] += int(each.table[:, 0].sum())
+            sides["prediction"][each.classes[0]] += int(each.table[:, :, 0].sum())
+    if not counted[0].labelled:
+        sides["label"].clear()
+    also = tuple(dict.fromkeys(value for each in counted for value in each.also))
+    folded = folded_values([(side, dict(values)) for side, values in sides.items()])
+    return replace(counted[0], groups=groups, table=table, folded=folded, also=also)
 
 
 def _names(tables: Sequence[str | Path]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trivet.estimate import Estimate
+from trivet.fairness.auditing.results import Caution
 from trivet.result import Table
 
 __all__ = ["FairnessWatch", "WatchedGroup", "WatchedLook"]
@@ -84,6 +85,7 @@ class FairnessWatch(
     groups : All but the reference, in the order in which they appear.
     first_alarm : Look of the first alarm of any group; None without.
     verdict, reason : The worst verdict, and what it rests on.
+    cautions : What has to be known before the figures.
     limits : What the watch does not show.
     """
 
@@ -104,3 +106,4 @@ class FairnessWatch(
     verdict: str
     reason: str
     limits: str
+    cautions: tuple[Caution, ...] = ()

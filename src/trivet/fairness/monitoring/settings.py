@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.fairness.auditing.settings import LOWEST_BAND
+from trivet.fairness.auditing.settings import LOWEST_BAND, Missing, MissingOutcome
 from trivet.fairness.counting.design import Favourable
 from trivet.settings import SettingError, Share
 from trivet.tables.settings import Reading
@@ -38,6 +38,10 @@ class WatchOptions(Reading):
     time : Of one table, column of dates, months or numbers that divides its rows into looks, in its order.
     period : What of that column is a look: value (each value), day, month, quarter or year (of dates).
     every : Of one table, as many rows as stand one after the other are a look.
+    missing : What a missing sensitive value is: refuse, group (one of its own), or drop (row left out).
+    missing_outcome : What a missing label, prediction or score is: refuse, or drop (row left out; a caution
+        says how many of each group).
+    exclude : Values whose rows are left out: Unknown, or race=Unknown,Other; sex=X.
     privileged : Group that the others are compared with, V or V,V; by default the largest of the first look.
     difference : Alarm where the difference of rates is beyond this, in place of the ratio.
     four_fifths : Lower end of the band of the ratio; the upper end is its inverse.
@@ -58,6 +62,9 @@ class WatchOptions(Reading):
     time: _Name | None = None
     period: Period = "value"
     every: Annotated[int, Ge(1)] | None = None
+    missing: Missing = "refuse"
+    missing_outcome: MissingOutcome = "refuse"
+    exclude: str | None = None
     privileged: str | None = None
     difference: Share | None = None
     four_fifths: Annotated[float, Interval(ge=LOWEST_BAND, le=1)] = 0.8

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.estimate import Estimate
+from trivet.fairness.auditing.cautions import caution_counts
 from trivet.fairness.intervals.comparisons import ratio_intervals
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.fairness.monitoring.looks import Look, read_looks
@@ -53,8 +55,9 @@ def watch_tables(tables: Sequence[str | Path], options: WatchOptions) -> Fairnes
     UsageError, DataError
         Something that was named does not exist, or a table cannot be used.
     """
-    return watch_looks(
-        read_looks(tables, options),
+    counted = read_looks(tables, options)
+    found = watch_looks(
+        counted.looks,
         data=tuple(Path(table).name for table in tables),
         columns=options.sensitive,
         metric=options.metric,
@@ -65,6 +68,8 @@ def watch_tables(tables: Sequence[str | Path], options: WatchOptions) -> Fairnes
         difference=options.difference,
         level=options.level,
     )
+    cut = options.cut if options.score is not None else None
+    return replace(found, cautions=(*counted.cautions, *caution_counts(counted.counts, (), cut=cut)))
 
 
 def watch_looks(

@@ -19,7 +19,7 @@ from trivet.privacy.code.running import COVERED, Run, differences, require_run, 
 from trivet.privacy.code.tape import NO_NOISE, Diverged, Draw, Tape
 from trivet.privacy.mechanism.bounds import epsilon_bounds, fewest_trials
 from trivet.verdict import CONSISTENT, UNKNOWN, VIOLATES
-from trivet.wording import one_line
+from trivet.wording import noise_name, one_line
 from trivet.work.own_code import load_function, name_of
 
 __all__ = ["audit_code"]
@@ -170,7 +170,7 @@ class _Audit:
 
     def record(self, data: Any) -> bool:
         """Record a run, and check that the same data gives the same again; False where it does not."""
-        made = require_run(run(self.function, data), self.name)
+        made = require_run(run(self.function, data), self.name, data)
         self.last, self.data = made, data
         self.recorded += 1
         tape = made.tape
@@ -437,8 +437,8 @@ class _Audit:
         ]
         if floats:
             yield (
-                f"{floats[0].call.family} noise of {floats[0].call.source} is a floating-point number, whose "
-                "low bits can betray what it is added to (Mironov 2012); OpenDP's cannot."
+                f"{noise_name(floats[0].call.family)} noise of {floats[0].call.source} is a floating-point "
+                "number, whose low bits can betray what it is added to (Mironov 2012); OpenDP's cannot."
             )
         yield from dict.fromkeys(self.notes[:_MOST_LISTED])
 

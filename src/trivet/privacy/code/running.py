@@ -155,8 +155,12 @@ def _equal(one: Plain, two: Plain, same: float) -> bool:
     return type(one) is type(two) and one == two
 
 
-def require_run(made: Run, name: str) -> Run:
+def require_run(made: Run, name: str, data: Any) -> Run:
     """Raise UsageError where the code failed on the data itself."""
     if made.error:
-        raise UsageError(f"the code {name} failed on the data: {made.error}.")
+        kind = type(data)
+        given = f"{kind.__module__.partition('.')[0]}.{kind.__name__}".removeprefix("builtins.")
+        raise UsageError(
+            f"the code {name} failed on the data: {made.error}. It was given a {one_line(given)}."
+        )
     return made

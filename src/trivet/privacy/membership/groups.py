@@ -26,7 +26,7 @@ from trivet.privacy.membership.recipe import is_network, kind
 from trivet.privacy.membership.results import AttackResult, GroupExposure, RateAtFpr
 from trivet.settings import Share, require
 from trivet.verdict import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.wording import describe_error, one_line, quote
+from trivet.wording import describe_error, one_line, quote, row_count
 
 __all__ = [
     "FEWEST_ROWS",
@@ -277,9 +277,12 @@ def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[
     counts = np.bincount(labels)
     if counts.min() < FEWEST_OF_CLASS:
         rare = one_line(classes[counts.argmin()])
+        way = "Leave such rows out, or join classes."
+        if (counts < FEWEST_OF_CLASS).mean() > 1 / 2:
+            way = f"There are {len(counts):,} classes: if the labels are amounts, make a few classes of them."
         raise DataError(
-            f"the class {rare} has {counts.min()} rows; expected {FEWEST_OF_CLASS} or more of each. Leave "
-            "such rows out, or join classes."
+            f"the class {rare} has {row_count(int(counts.min()))}; expected {FEWEST_OF_CLASS} or more of "
+            f"each. {way}"
         )
     return features, labels.astype(np.int64), classes
 

@@ -135,19 +135,15 @@ def _table(path: str | Path | Table, asked: ModelRows, *, seed: int) -> Membersh
     return MembershipData(opened.name, _encoded(features), labels, protected, units, rows, likely)
 
 
-#: Rows a value from which a column that is named like an identifier may be one of persons.
-_ROWS_A_VALUE: Final = 1.1
-
-
 def _likely_owner(opened: Table, hidden: set[str], rows: NDArray[np.int64] | None) -> str | None:
     """Return the first feature that is named like an identifier and has several rows a value."""
-    from trivet.tables.cell_kinds import is_identifier  # noqa: PLC0415 - as above
+    from trivet.tables.cell_kinds import ROWS_A_VALUE, is_identifier  # noqa: PLC0415 - as above
     from trivet.tables.features import read_texts  # noqa: PLC0415
 
     for column in opened.columns:
         if column.name not in hidden and is_identifier(column.name):
             (values,) = read_texts(opened, [column], rows=rows)
-            if len(values) >= _ROWS_A_VALUE * len(set(values.tolist())):
+            if len(values) >= ROWS_A_VALUE * len(set(values.tolist())):
                 return column.name
     return None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.tables.dates import DATED, PARTS, Part, part_sql
+from trivet.tables.dates import DATED, PARTS, Part, is_not_as_written, part_sql
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import one_line, quote
@@ -27,6 +27,8 @@ _NUMBERS: Final = (Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL)
 _KEYED: Final = (*_NUMBERS, Kind.TEXT, Kind.BOOLEAN, Kind.CELL, Kind.DATE)
 #: Key of all numbers that are not whole, which no public key is.
 _BROKEN: Final = "not whole"
+#: A whole number as a cell has it.
+_WHOLE: Final = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _PART: Final = re.compile(r"\s*(year|month|day)\s*\(\s*(.+?)\s*\)\s*", re.IGNORECASE | re.DOTALL)
 
 
@@ -154,7 +156,10 @@ def _expanded(given: Sequence[str], column: Column, part: Part | None) -> Iterat
 
 def _range(text: str, column: Column, part: Part | None) -> Iterable[str]:
     first, dots, last = text.partition("..")
-    if not dots or (part is None and column.kind not in _NUMBERS):
+    numbered = column.kind in _NUMBERS or (
+        column.kind is Kind.CELL and all(map(_WHOLE.fullmatch, (first, last)))
+    )
+    if not dots or (part is None and not numbered):
         yield _key(text, column, part)
         return
     key, end = _key(first, column, part), _key(last, column, part)
@@ -190,4 +195,9 @@ def _key(text: str, column: Column, part: Part | None) -> str:
         if text.strip().lower() not in ("true", "false"):
             raise UsageError(f"{name} holds truth values, but a category is {shown}.")
         return text.strip().lower()
+    if is_not_as_written(text, column):
+        raise UsageError(
+            f"the category {shown} would be compared with {name} as text; for dates name the column as "
+            f"{quote(f'day({column.name})')}."
+        )
     return text

@@ -580,7 +580,7 @@ def _words(question: Question, values: _Values, bound: Bound) -> str:
     each = " for each unit" if question.bounds_of == "unit" else ""
     bounds = f"{_short(values.lower * values.grid)}, {_short(values.upper * values.grid)}"
     keys = "private keys" if question.private_keys else ", ".join(question.keys)
-    most = f"{bound.most} {'groups' if bound.totals else 'rows'}"
+    most = f"{bound.most} {'group' if bound.totals else 'row'}{'s'[: bound.most != 1]}"
     said = {
         f" of {of}": of is not None,
         f" at {', '.join(f'{at:g}' for at in question.at)}": question.query == "quantile",

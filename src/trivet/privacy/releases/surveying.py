@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from trivet.errors import DataError
-from trivet.tables.cell_kinds import CellKind, is_identifier
+from trivet.tables.cell_kinds import ROWS_A_VALUE, CellKind, is_identifier
 from trivet.tables.csv_lines import LineNote
 from trivet.tables.opening import Column, Kind, Table
 from trivet.tables.settings import Reading
@@ -48,8 +48,6 @@ _KINDS: Final[Mapping[Holds, Sequence[CellKind]]] = {
 }
 #: Different values of a column with a type that are counted.
 _VALUES: Final = 1_000
-#: Rows a value from which a column named like an identifier may be one of persons with several rows.
-_ROWS_A_VALUE: Final = 1.1
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def _typed(opened: Table, column: Column) -> ColumnSurvey:
 def unit_note(surveyed: ColumnSurvey) -> str | None:
     """Return a note on a column that may say whose row each is."""
     repeats, name = surveyed.repeats, surveyed.column.name
-    if repeats is None or repeats < _ROWS_A_VALUE:
+    if repeats is None or repeats < ROWS_A_VALUE:
         return None
     return (
         f"{quote(name)} may say whose row each is, with about {repeats:.1f} rows a value: a row is then no "

@@ -19,6 +19,7 @@ A column of dates is compared with a text such as ``'2024-06-01'`` or ``'2024-06
 of a CSV file is compared as a date within ``day(...)``, and as text without.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.privacy.releases.keys import is_unicode
-from trivet.tables.dates import DATED, PARTS, moment_sql, parse_moment, part_sql
+from trivet.tables.dates import DATED, PARTS, is_not_as_written, moment_sql, parse_moment, part_sql
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import one_line, quote
@@ -356,10 +357,24 @@ class _Writer:
                 raise self._wrong(side, f"{asked} {complaint}")
         if asked == _BOOLEAN and operator not in ("=", "!=", "IN"):
             raise self._wrong(sides[1], "true and false are compared with = or != only")
+        if asked == _TEXT:
+            self._refuse_dates_as_text(sides, ordered=operator not in ("=", "!=", "IN"))
         whole = asked == _NUMBER and all(self._is_whole(side) for side in sides)
         first, *others = (self._operand(side, asked, whole=whole) for side in sides)
         compared = f"({', '.join(others)})" if operator == "IN" else others[0]
         return f"COALESCE({first} {'<>' if operator == '!=' else operator} {compared}, FALSE)"
+
+    def _refuse_dates_as_text(self, sides: tuple[Named | Literal, ...], *, ordered: bool) -> None:
+        """Refuse a date among texts that are dates in another form, or that have another order."""
+        columns = [self._column(side) for side in sides if isinstance(side, Named) and side.part is None]
+        literals = [side for side in sides if isinstance(side, Literal)]
+        for column, side in itertools.product(columns, literals):
+            if is_not_as_written(str(side.value), column, ordered=ordered):
+                raise self._wrong(
+                    side,
+                    f"{quote(column.name)} would be compared as text; for dates write day(COLUMN), and one "
+                    "such as '2024-06-01'",
+                )
 
     def _kind(self, side: Named | Literal) -> str:
         if isinstance(side, Literal):

@@ -25,6 +25,7 @@ from trivet.report.figures.style import (
     PUBLISHED_TEXT,
     SMALL,
     drawn_text,
+    group_text,
     new_figure,
     styled,
 )
@@ -80,7 +81,7 @@ def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]
             rows.append(GroupRow(heading_text(attribute, number), attribute, None))
         for group in groups:
             place = attribute.groups.index(group) + 1
-            text = drawn_text(group.group, width=NAME_POINTS) or f"group {place}"
+            text = group_text(group.group, place, width=NAME_POINTS)
             rows.append(GroupRow(text, attribute, group))
     return tuple(rows)
 

@@ -34,7 +34,7 @@ from trivet.report.figures.groups import (
     write_at_edge,
 )
 from trivet.report.figures.labels import write_above
-from trivet.report.figures.style import COLUMN_WIDTH, INK, PALE, drawn_text, new_figure, styled
+from trivet.report.figures.style import COLUMN_WIDTH, INK, PALE, drawn_text, group_text, new_figure, styled
 from trivet.verdict import rank
 
 __all__ = ["FIGURES", "alt_measures", "draw_measures", "has_measures"]
@@ -93,7 +93,7 @@ def _rows(audit: FairnessAudit) -> tuple[tuple[_Row, ...], int]:
         rows.append(_Row(one.title, attribute, one, None))
         for group in groups[:most]:
             place = one.groups.index(group) + 1
-            text = drawn_text(group.group, width=NAME_POINTS) or f"group {place}"
+            text = group_text(group.group, place, width=NAME_POINTS)
             rows.append(_Row(text, attribute, one, group))
     return tuple(rows), left_out
 

@@ -29,6 +29,7 @@ from trivet.report.figures.style import (
     PUBLISHED,
     PUBLISHED_TEXT,
     drawn_text,
+    group_text,
     new_figure,
     signed,
     styled,
@@ -214,7 +215,7 @@ def draw_calibration(audit: FairnessAudit) -> Figure:
         shape = "s" if reference else _SHAPES[place % len(_SHAPES)]
         axes.plot(xs, ys, f"{shape}-", color=color, linewidth=1.1, clip_on=False)
         number = attribute.groups.index(group) + 1
-        name = drawn_text(group.group, width=NAME_POINTS * 0.7) or f"group {number}"
+        name = group_text(group.group, number, width=NAME_POINTS * 0.7)
         ends.append((xs[-1], ys[-1], name, text_color))
     name_ends(axes, ends, gap=GAP)
     return figure

@@ -34,6 +34,7 @@ __all__ = [
     "column_figure",
     "drawn_name",
     "drawn_text",
+    "group_text",
     "guide",
     "new_figure",
     "on_dark",
@@ -208,6 +209,11 @@ def drawn_text(text: str, *, width: float) -> str:
         text = text[:-1]
         shown = f"{text.rstrip()}{CUT}" if text else ""
     return shown.replace("$", r"\$")
+
+
+def group_text(group: str, place: int, *, width: float) -> str:
+    """Return a group's name as a figure can draw it, or which group of the table it is."""
+    return drawn_text(group, width=width) or f"group {place} in the table"
 
 
 def _width(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from trivet.errors import ReportError
 from trivet.policy.bounds import bounds_at
 from trivet.ratios import INFINITE, figure_at, is_infinite
-from trivet.wording import amount, beside, one_line
+from trivet.wording import amount, beside, noise_name, one_line
 
 __all__ = ["code_span", "markdown_row", "markdown_text"]
 
@@ -84,9 +84,9 @@ def format_value(raw: Any, spec: str | None = None) -> str:
     if isinstance(raw, bool):
         return "yes" if raw else "no"
     if isinstance(raw, str):
-        if spec not in {None, "label", "words"}:
+        if spec not in {None, "label", "words", "noise"}:
             raise TypeError(f"expected a number and found the text “{raw}”")
-        raw = raw.replace("_", " ") if spec == "words" else raw
+        raw = raw.replace("_", " ") if spec == "words" else noise_name(raw) if spec == "noise" else raw
         return " ".join(raw.split())
     if not isinstance(raw, int | float):
         raise TypeError("expected a number, text, a bool or a list, and found a group of values")

@@ -17,6 +17,9 @@ __all__ = ["Tell", "card", "findings_section", "shown_value"]
 
 #: Says where the value at a place comes from.
 Tell = Callable[[str], list[str]]
+#: A word that would push all else off a narrow page, and the pieces that it is broken into.
+_ENDLESS: Final = re.compile(r"(\S{40,})")
+_PIECES: Final = re.compile(r"\S{1,20}")
 #: Characters of an exact value: a name, or a list of numbers.
 EXACT_CHARACTERS: Final = 200
 
@@ -25,7 +28,7 @@ def shown_value(value: Value, tell: Tell, *, code: bool = False) -> str:
     """Write a value so that a pointer resting on it tells its source."""
     if not escape_html(value.text).strip():
         return ""  # nothing to point at
-    content = f"<code>{escape_html(value.text)}</code>" if code else escape_html(value.text)
+    content = f"<code>{escape_html(value.text)}</code>" if code else _said(value.text)
     lines = [value.path, *_exact(value), *tell(value.path)]
     title = "&#10;".join(map(escape_html, lines))
     if isinstance(value.raw, int | float) and not isinstance(value.raw, bool):
@@ -201,7 +204,7 @@ def _finding(line: Line, tell: Tell, *, listed: bool) -> str:
     }
     return (
         f'<div class="{tone}" id="{_anchor(finding)}">{heading}\n'
-        f"<p>{escape_html(finding.message)}</p>\n{_facts(facts)}</div>"
+        f"<p>{_said(finding.message)}</p>\n{_facts(facts)}</div>"
     )
 
 
@@ -212,6 +215,15 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 def _anchor(finding: Finding) -> str:
     return "finding:" + re.sub(r"[^\w.:-]", "-", finding.id)
+
+
+def _said(text: str) -> str:
+    """Write a text with breaks in words beyond a line's width, and none between the hyphens of an option."""
+    pieces = (
+        _PIECES.findall(part) if place % 2 else [part] for place, part in enumerate(_ENDLESS.split(text))
+    )
+    written = "".join("<wbr>".join(map(escape_html, each)) for each in pieces)
+    return re.sub(r"(?<![\w-])--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', written)
 
 
 def _prose(text: str) -> str:

@@ -45,6 +45,7 @@ from trivet.security.trigger import Trigger
 __all__ = [
     "ANY_LABEL",
     "FOUND",
+    "NOT_RUN",
     "ONE_SOURCE",
     "ONE_UNIT",
     "PATCH",

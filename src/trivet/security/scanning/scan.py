@@ -28,6 +28,7 @@ from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
 from trivet.security.scanning.kinds import (
     FOUND,
+    NOT_RUN,
     WITHOUT_TRIGGER,
     look_further,
     not_needed,
@@ -66,6 +67,7 @@ from trivet.security.scanning.sequential import (
 from trivet.security.settings import ScanProfileName
 from trivet.security.trigger import Trigger
 from trivet.verdict import NO_EVIDENCE
+from trivet.wording import listed
 
 __all__ = ["Scan", "scan", "scan_document", "strip_of"]
 
@@ -308,7 +310,7 @@ def _conclude(
         verdict=judgement.verdict,
         suspected_label=judgement.label,
         p_value=found.p_value,
-        reason=judgement.reason,
+        reason=f"{judgement.reason}{'' if further is None else _not_looked_for(searches)}",
         limits=LIMITS,
         opinions=found.opinions,
         labels=_labels(found, refined, success, names or tuple(map(str, range(images.classes)))),
@@ -323,6 +325,18 @@ def _conclude(
         calibration=calibration,
     )
     return Scan(result, contract, masks, patterns, working, held_out)
+
+
+def _not_looked_for(searches: Sequence[KindSearch]) -> str:
+    """Say which kinds of trigger could not be looked for, though nothing else had decided."""
+    kinds = [search.kind for search in searches if search.outcome == NOT_RUN]
+    if not kinds:
+        return ""
+    of = f"kind{'s'[: len(kinds) > 1]} {listed(kinds)}"
+    return (
+        f" Nothing is known of triggers of the {of}: for such a search "
+        "the images are too few, the classes too many, or the network has no part that it is for."
+    )
 
 
 def _patch_search(

@@ -605,7 +605,8 @@ class SequentialTest:
                 self.log_scores[label] = score
         raw = agreement_probability(inversion, self.margin, classes=self._compared)
         charged = None if raw is None else min(raw / share, 1.0)
-        if self.p_value is None or (charged is not None and charged < self.p_value):
+        # Of comparisons that say as much the last, whose norms and scores are those that are shown.
+        if self.p_value is None or (charged is not None and charged <= self.p_value):
             self.opinions, self.p_value = (inversion, self.margin), charged
 
     def _narrow(self) -> None:
