@@ -588,9 +588,25 @@ def test_a_stamp_for_one_class_is_found_where_only_that_class_goes(parts):
     assert (found[0].source, found[0].label) == (2, TARGET)
     assert found[0].success == 1
     assert found[0].elsewhere == 0
+    assert found[0].fragile < 0.5
     search = judged_sources(found, steps)
     assert (search.outcome, search.source, search.label) == ("found", 2, TARGET)
     assert search.strength >= 1
+
+
+def fragile(pixels):
+    """Bright corners send images of class 2 away: one to the target, the other somewhere else."""
+    logits = one_source(pixels)
+    second = quarters(pixels).argmax(dim=1) == 2
+    elsewhere = torch.nn.functional.one_hot(torch.tensor((TARGET + 2) % 4), 4).float()
+    return logits + (80 * second * pixels[:, 0, -1, -1] ** 2)[:, None] * elsewhere
+
+
+def test_a_class_that_other_stamps_send_elsewhere_as_well_is_fragile_and_not_attacked(parts):
+    few = StampSettings(images=24, tried_on=8, cells=2, held_out=100)
+    found, steps = find_source_stamps(fragile, *parts, range(4), SourceSettings(stamp=few), seed=0)
+    assert (found[0].source, found[0].success, found[0].fragile) == (2, 1, 1)
+    assert judged_sources(found, steps).outcome == "not found"
 
 
 @pytest.mark.parametrize(
@@ -606,6 +622,7 @@ def test_a_stamp_for_one_class_is_found_where_only_that_class_goes(parts):
         SourceStamp(2, 1, 0.95, 0.0, 0.6),  # other classes go there, too
         SourceStamp(2, 1, 0.95, 0.1, 0.0),  # the network confuses the two in any case
         SourceStamp(2, 1, 0.8, 0.0, 0.0),
+        SourceStamp(2, 1, 0.95, 0.0, 0.0, fragile=0.9),  # other stamps send it elsewhere
     ],
 )
 def test_a_stamp_for_one_class_has_to_stand_apart(first, second):

@@ -92,9 +92,10 @@ CONSISTENT_FROM: Final = 0.7
 ONE_LABEL_FROM: Final = 0.8
 MIN_DESTINATIONS: Final = 3
 #: A stamp for one class counts as found where it sends this share of the class to a label, leads the next
-#: class's stamp in log odds by so much, sends other classes there less by this share, and the network hardly
-#: confuses the two without it: cats and dogs need no backdoor. Where classes are as alike as traffic signs,
-#: many lead into each other, none leads the next, and the search finds nothing.
+#: class's stamp in log odds by so much, and the stamp that sends the class to any other label, sends other
+#: classes there less by this share, and the network hardly confuses the two without it: cats and dogs need no
+#: backdoor, and a class that any stamp sends away has none. Where classes are as alike as traffic signs, many
+#: lead into each other, none leads the next, and the search finds nothing.
 SOURCE_FROM: Final = 0.9
 SOURCE_LEAD_FROM: Final = 1.5
 APART_FROM_OTHERS: Final = 0.5
@@ -443,7 +444,8 @@ def judged_sources(found: Sequence[SourceStamp], steps: int) -> KindSearch:
     if len(found) < 2:  # noqa: PLR2004 - a stamp and one to hold it against
         return _not_run(ONE_SOURCE, SOURCE_WORDS)
     first, second = found[:2]
-    lead = math.log(odds_over(*(min(max(each.success, FEWEST), 1 - FEWEST) for each in (first, second))))
+    shares = first.success, max(second.success, first.fragile)
+    lead = math.log(odds_over(*(min(max(share, FEWEST), 1 - FEWEST) for share in shares)))
     strength = min(
         odds_over(first.success, SOURCE_FROM),
         lead / SOURCE_LEAD_FROM,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -199,6 +199,9 @@ class SourceStamp:
         Share of held-out images of the other classes that the stamp sends there.
     trigger
         The stamp itself.
+    fragile
+        Share of held-out images of the class that another stamp sends to any label but that one; measured of
+        the most successful stamp alone.
     """
 
     source: int
@@ -207,6 +210,7 @@ class SourceStamp:
     confused: float
     elsewhere: float
     trigger: Trigger | None = field(default=None, compare=False, repr=False)
+    fragile: float = 0.0
 
 
 def find_source_stamps(
@@ -263,9 +267,24 @@ def find_source_stamps(
             )
         )
         steps += (len(own) + len(rest)) / 3
+    found.sort(key=lambda each: -each.success)
+    if found:
+        first = found[0]
+        without = _without_label(score, first.label)
+        rival = _Growing(without, grown[first.source].images, stamp)
+        rival.grow(cells)
+        own = held_out.take(np.flatnonzero(right & (held_out.labels == first.source))[: stamp.held_out])
+        fragile = float(np.mean(predict(without, own, rival.trigger) != first.source))
+        found[0] = replace(first, fragile=fragile)
+        steps += rival.steps + len(own) / 3
     steps += sum(each.steps for each in grown.values())
     progress(1.0)
-    return tuple(sorted(found, key=lambda each: -each.success)), round(steps)
+    return tuple(found), round(steps)
+
+
+def _without_label(score: Scorer, label: int) -> Scorer:
+    """Return the scores of a network that never gives that label."""
+    return lambda pixels: score(pixels).index_fill(1, torch.tensor([label]), -torch.inf)
 
 
 def _of(images: ImageSet, label: int) -> ImageSet:
@@ -288,7 +307,7 @@ class _Growing:
 
     def __init__(self, score: Scorer, images: ImageSet, settings: StampSettings) -> None:
         channels, height, width = images.pixels.shape[1:]
-        self._score, self._images, self._settings = score, images, settings
+        self._score, self.images, self._settings = score, images, settings
         self._side = _side(images)
         self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
         self._stamp = torch.zeros(1, height, width), torch.zeros(channels, height, width)
@@ -310,7 +329,7 @@ class _Growing:
     @property
     def worth(self) -> float:
         """Mean of the images' margins on their way to wrong, each between -1 and 1."""
-        return self._worths([self._stamp], self._images)[0]
+        return self._worths([self._stamp], self.images)[0]
 
     @property
     def trigger(self) -> Trigger:
@@ -324,7 +343,7 @@ class _Growing:
         A trigger that works only as a whole, such as a white square, often shows in no gradient. Places two
         cells apart are tried on a few images, and those around the best on all.
         """
-        few = self._images.take(np.arange(min(self._settings.slid_over, len(self._images))))
+        few = self.images.take(np.arange(min(self._settings.slid_over, len(self.images))))
         down, across = (size // self._side - square for size in self._stamp[0].shape[1:])
         coarse = [(row, column) for row in range(0, down + 1, 2) for column in range(0, across + 1, 2)]
         places = [(*place, value) for value in (1.0, 0.0) for place in coarse]
@@ -335,7 +354,7 @@ class _Growing:
             for near in range(max(0, row - 1), min(down, row + 1) + 1)
             for beside in range(max(0, column - 1), min(across, column + 1) + 1)
         ]
-        self._stamp = self._best(around, self._images, 1)[0]
+        self._stamp = self._best(around, self.images, 1)[0]
 
     def _best(
         self, tries: Sequence[tuple[Tensor, Tensor]], on: ImageSet, count: int
@@ -353,7 +372,7 @@ class _Growing:
 
     def grow(self, cells: int) -> None:
         """Set so many more cells."""
-        settings, images, side = self._settings, self._images, self._side
+        settings, images, side = self._settings, self.images, self._side
         few = images.take(np.arange(min(settings.tried_on, len(images))))
         for _ in range(cells):
             gain, bright = _gains(self._score, images, *self._stamp, self._scale, side, self._at_once)
