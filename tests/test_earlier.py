@@ -93,7 +93,7 @@ def test_there_is_room_for_one_of_each(tmp_path, make):
 
 def test_the_audits_of_another_leg_are_refused(tmp_path):
     membership = write(tmp_path / "m.json", example_membership())
-    with pytest.raises(DataError, match=r"expected the fairness\.json of `trivet fairness`, by this version"):
+    with pytest.raises(DataError, match=r"expected the fairness\.json of `trivet fairness` on predictions"):
         read_fairness_audits([membership])
     fairness = write(tmp_path / "f.json", example_audit())
     with pytest.raises(DataError, match=r"expected the mechanism\.json"):

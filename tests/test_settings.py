@@ -16,8 +16,8 @@ from trivet.settings import Count, Seed, SettingError, Share, require
         (Share, "0.8", "v is '0.8'; expected above 0 and below 1."),
         (Count | None, [3], "v is [3]; expected 1 or more."),
         (float | None, "much", "v is 'much'; expected a number."),
-        (Literal["low", "high"], ("low",), "v is ('low',); expected one of: low, high."),
-        (Literal["low", "high"], "lwo", "v is 'lwo'; expected one of: low, high."),
+        (Literal["slow", "swift"], ("slow",), "v is ('slow',); expected one of: slow, swift."),
+        (Literal["slow", "swift"], "slwo", "v is 'slwo'; expected one of: slow, swift."),
         (Seed, -1, "v is -1; expected 0 to 4294967295."),
     ],
 )

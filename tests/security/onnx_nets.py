@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trivet.security.reading.onnx import read_onnx
+from trivet.security.reading.onnx.file import read_onnx
 
 SHAPE = (1, 8, 8)
 

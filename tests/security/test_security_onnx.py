@@ -11,7 +11,7 @@ from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
 from trivet.security.frozen import freeze
 from trivet.security.reading.onnx import file as onnx_file
-from trivet.security.reading.onnx import refuse_heavy
+from trivet.security.reading.onnx.file import refuse_heavy
 from trivet.work.confined import Confined
 
 SHAPE = (1, 8, 8)

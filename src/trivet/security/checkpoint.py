@@ -29,7 +29,8 @@ from trivet.security.networks import (
     without_auxiliary,
 )
 from trivet.security.reading.archive import LIMITS, ask_for_member
-from trivet.security.reading.onnx import Program, Sizes, arranged, read_onnx
+from trivet.security.reading.onnx.file import read_onnx
+from trivet.security.reading.onnx.program import Program, Sizes, arranged
 from trivet.security.reading.parts import ONNX, file_sha256, find_parts
 from trivet.security.reading.weights import EXTRACTED
 from trivet.security.results import CheckpointInfo

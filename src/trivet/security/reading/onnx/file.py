@@ -54,7 +54,11 @@ def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None =
     onnx, onnx2torch = import_extra("onnx", name), import_extra("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
     batch, *sizes = child.ask(
-        "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError, seconds=seconds
+        "trivet.security.reading.onnx.file:prepare",
+        request,
+        name=name,
+        error=CheckpointError,
+        seconds=seconds,
     )
     try:
         with warnings.catch_warnings():
