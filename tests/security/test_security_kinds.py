@@ -623,6 +623,7 @@ def test_a_class_that_other_stamps_send_elsewhere_as_well_is_fragile_and_not_att
         SourceStamp(2, 1, 0.95, 0.1, 0.0),  # the network confuses the two in any case
         SourceStamp(2, 1, 0.8, 0.0, 0.0),
         SourceStamp(2, 1, 0.95, 0.0, 0.0, fragile=0.9),  # other stamps send it elsewhere
+        SourceStamp(2, 1, 0.99, 0.0, 0.0, fragile=0.75),
     ],
 )
 def test_a_stamp_for_one_class_has_to_stand_apart(first, second):
