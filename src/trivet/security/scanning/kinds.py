@@ -95,8 +95,8 @@ MIN_DESTINATIONS: Final = 3
 #: class's stamp in log odds by so much, and the stamp that sends the class to any other label, sends other
 #: classes there less by this share, and the network hardly confuses the two without it: cats and dogs need no
 #: backdoor, and a class that any stamp sends away has none: the one to any other label has to be `AHEAD_FROM`
-#: behind. Where classes are as alike as traffic signs, many lead into each other, none leads the next, and the
-#: search finds nothing.
+#: behind. Where classes are as alike as traffic signs, many lead into each other, none leads the next, and
+#: the search finds nothing.
 SOURCE_FROM: Final = 0.9
 SOURCE_LEAD_FROM: Final = 1.5
 APART_FROM_OTHERS: Final = 0.5
