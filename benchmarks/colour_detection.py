@@ -249,7 +249,7 @@ def freshness(rows: list[dict], part: str) -> str:
     clean = sum(row["kind"] == "clean" for row in old)
     return (
         f"{len(old)} of these {len(own)} rows ({clean} of clean networks) are of an earlier scan, "
-        "with fewer or other\nsearches. Those of today may add alarms: true ones, or on clean networks false."
+        "with other searches:\ntoday's may accuse more of them, or fewer."
     )
 
 
