@@ -239,13 +239,18 @@ def find_source_stamps(
             grown[source] = _Growing(score, own, stamp)
             grown[source].grow(min(cells, settings.first_cells))
         progress(0.8 * (turn + 1) / len(classes))
+
+    def owned(source: int) -> ImageSet:
+        """Return held-out images of a class that are rightly classified."""
+        return held_out.take(np.flatnonzero(right & (held_out.labels == source))[: stamp.held_out])
+
     steps = len(held_out) / 3
     kept = sorted(grown, key=lambda source: -grown[source].worth)[: settings.kept]
     found = []
     for source in kept:
         grown[source].grow(max(0, cells - settings.first_cells))
         trigger = grown[source].trigger
-        own = held_out.take(np.flatnonzero(right & (held_out.labels == source))[: stamp.held_out])
+        own = owned(source)
         counts = np.bincount(predict(score, own, trigger), minlength=images.classes)
         counts[source] = 0
         label = int(counts.argmax())
@@ -268,12 +273,12 @@ def find_source_stamps(
         )
         steps += (len(own) + len(rest)) / 3
     found.sort(key=lambda each: -each.success)
-    if found:
+    if len(found) > 1:  # or there is nothing to hold the first against
         first = found[0]
         without = _without_label(score, first.label)
         rival = _Growing(without, grown[first.source].images, stamp)
         rival.grow(cells)
-        own = held_out.take(np.flatnonzero(right & (held_out.labels == first.source))[: stamp.held_out])
+        own = owned(first.source)
         fragile = float(np.mean(predict(without, own, rival.trigger) != first.source))
         found[0] = replace(first, fragile=fragile)
         steps += rival.steps + len(own) / 3
